@@ -1,0 +1,5 @@
+"""`python -m symsafe` is the command line."""
+
+from symsafe.cli import main
+
+main()

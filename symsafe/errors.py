@@ -1,0 +1,70 @@
+"""The exceptions of symsafe: one family, each carrying the facts and not only a sentence."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CertificateRejected",
+    "EngineError",
+    "InputError",
+    "SymsafeError",
+    "UnsupportedError",
+]
+
+_SHOWN_LENGTH = 80
+
+
+class SymsafeError(Exception):
+    """Root of every error that symsafe raises on purpose."""
+
+
+class InputError(SymsafeError, ValueError):
+    """Something that the user gave is not acceptable.
+
+    Parameters
+    ----------
+    field : str
+        Where: a path such as ``reward.s3.left``.
+    value : object
+        What was found there. A `str` is shown as it is, anything else by `repr`;
+        long values are shortened.
+    expected : str
+        What would have been accepted.
+
+    Examples
+    --------
+    >>> str(InputError("discount", "3/2", "a number in [0, 1)"))
+    'discount: found 3/2; expected a number in [0, 1)'
+    """
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        self.field = field
+        self.value = value
+        self.expected = expected
+        shown = value if isinstance(value, str) else repr(value)
+        if len(shown) > _SHOWN_LENGTH:
+            shown = f"{shown[:_SHOWN_LENGTH]}... ({len(shown)} characters)"
+        super().__init__(f"{field}: found {shown}; expected {expected}")
+
+
+class UnsupportedError(SymsafeError, NotImplementedError):
+    """The request makes sense, but this version of symsafe does not answer it."""
+
+
+class EngineError(SymsafeError, RuntimeError):
+    """An engine broke. This is never a verdict."""
+
+
+class CertificateRejected(SymsafeError):  # noqa: N818 (the name says what happened)
+    """The checker refused a certificate.
+
+    Parameters
+    ----------
+    step, rule, reason : str
+        The place in the certificate, the rule that it breaks, and how.
+    """
+
+    def __init__(self, step: str, rule: str, reason: str) -> None:
+        self.step = step
+        self.rule = rule
+        self.reason = reason
+        super().__init__(f"{step}: {rule}: {reason}")
