@@ -1,0 +1,21 @@
+"""What is asked, exact, immutable and validated: MDPs, data distributions, policies, problems."""
+
+from symsafe.model.data import DataDistribution
+from symsafe.model.files import dumps_problem, load_problem, loads_problem, save_problem
+from symsafe.model.mdp import MDP
+from symsafe.model.parameters import Constraint, ParameterSpace
+from symsafe.model.policy import Policy
+from symsafe.model.problem import SafetyProblem
+
+__all__ = [
+    "MDP",
+    "Constraint",
+    "DataDistribution",
+    "ParameterSpace",
+    "Policy",
+    "SafetyProblem",
+    "dumps_problem",
+    "load_problem",
+    "loads_problem",
+    "save_problem",
+]

@@ -1,0 +1,490 @@
+"""Problem files: the text of a safety problem, read exactly and written back exactly.
+
+TOML, or JSON of the same structure::
+
+    [mdp]
+    states = ["s0", "s1"]            # optional; else the order of the transitions
+    actions = ["stay", "go"]         # optional; or a list for each state
+    discount = "9/10"
+    initial = { s0 = 1 }             # or the name of a single state
+    [mdp.transitions.s0]             # omitted state-action pairs do not exist
+    stay = { s0 = 1 }
+    go = { s1 = "4/5", s0 = 0.2 }    # a float is the decimal that is written
+    [mdp.transitions.s1]
+    stay = { s1 = 1 }
+    [mdp.reward]
+    s0 = { stay = 0, go = "1/2" }
+    s1 = { stay = "r" }              # a parameter
+    [data]                           # missing pairs have weight 0; or  data = "uniform"
+    s0 = { stay = "1/2", go = "1/4" }
+    s1 = { stay = "1/4" }
+    [safety]
+    regret = "1/2"                   # L
+    epsilon = "1/10"                 # optional
+    [parameters]                     # optional
+    r = { min = "1/2", max = 2 }
+    constraints = ["r*r < 3"]        # optional
+
+A contextual bandit has ``[bandit]`` with ``reward`` and optionally ``states``, ``actions`` and
+``initial`` in place of ``[mdp]``.
+
+With ``format = "arrays"`` at the top, the table ``mdp`` holds ``transitions`` (nested lists of
+shape S×A×S, or a list of ``[state, action, successor, probability]`` with indices from 0),
+``reward`` (S×A), ``initial`` (a list of S numbers or the name of a state), ``discount``, and
+optionally ``states`` and ``actions``; ``data`` is a list of shape S×A or ``"uniform"``.
+
+A file is at most 64 MiB, nested at most 32 deep. Unknown and repeated keys are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import tomli_w
+
+from symsafe.errors import InputError, UnsupportedError
+from symsafe.exact import Number, entry, exact
+from symsafe.model.data import DataDistribution
+from symsafe.model.mdp import MDP
+from symsafe.model.parameters import ParameterSpace
+from symsafe.model.problem import SafetyProblem
+from symsafe.model.tables import path as place
+from symsafe.model.tables import read_list, read_table, require_known, shown
+
+__all__ = ["dumps_problem", "load_problem", "loads_problem", "save_problem", "write_atomically"]
+
+MAX_BYTES = 64 * 2**20
+MAX_NESTING = 32
+# The time that tomllib takes for a dotted key grows with the square of its dots.
+_MAX_DOTS = 1_000
+# A little less than the 4,300 digits that Python prints, so that a message can show the number.
+_MAX_BITS = 14_000
+_KEY_RUN = re.compile(r"[^=\[\]{},\n]+")
+# Integers that every reader of JSON keeps; larger ones are written as strings.
+_PLAIN_INTEGER = 2**53
+_FORMATS = ("toml", "json")
+_FILE_KEYS = ("format", "mdp", "bandit", "data", "safety", "regularizer", "parameters")
+_MDP_KEYS = ("states", "actions", "discount", "initial", "transitions", "reward")
+_BANDIT_KEYS = ("states", "actions", "initial", "reward")
+
+
+class _Refused:
+    """A number that was written but cannot be read; the reader of its field says so."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def load_problem(path: str | PathLike[str]) -> SafetyProblem:
+    """Read a problem file; ``"-"`` is standard input.
+
+    A name that ends in ``.toml`` or ``.json`` says what the text is; otherwise its first character
+    does.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no TOML or JSON, or does not hold a valid problem.
+    UnsupportedError
+        If it asks about regularised optimisation.
+    """
+    source = os.fspath(path)
+    try:
+        if source == "-":
+            source, content = "standard input", sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(source, "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("file", source, f"a readable file ({reason})") from None
+    if len(content) > MAX_BYTES:
+        raise _too_long(source)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{content[error.start]:02x} at offset {error.start}"
+        raise InputError(source, found, "UTF-8 text") from None
+    suffix = os.path.splitext(source)[1].lower().removeprefix(".")
+    if suffix not in _FORMATS:
+        suffix = "json" if text.lstrip().startswith("{") else "toml"
+    return loads_problem(text, suffix, source)
+
+
+def loads_problem(text: str, format: str = "toml", source: str = "<text>") -> SafetyProblem:
+    """Read a problem from text.
+
+    Parameters
+    ----------
+    text : str
+        A problem file.
+    format : str
+        ``"toml"`` or ``"json"``.
+    source : str
+        Named in syntax errors.
+
+    Raises
+    ------
+    InputError
+        If the text is no TOML or JSON (with the line), or does not hold a valid problem (with the
+        field).
+    UnsupportedError
+        If it asks about regularised optimisation.
+
+    Examples
+    --------
+    >>> loads_problem('''
+    ... data = "uniform"
+    ... safety = { regret = 0.6, epsilon = "1/10" }
+    ... [bandit.reward]
+    ... s = { a = 1, b = 0.4, c = 0 }
+    ... ''')
+    SafetyProblem(MDP(1 state, 3 state-action pairs, discount 0), regret 3/5, epsilon 1/10)
+    """
+    _require_format(format)
+    if not isinstance(text, str):
+        raise InputError("text", text, "a str")
+    if len(text) > MAX_BYTES:
+        raise _too_long(source)
+    try:
+        document = _parse_json(text, source) if format == "json" else _parse_toml(text, source)
+    except RecursionError:
+        raise _too_deep(source) from None
+    _limit(document, source)
+    return _read_problem(read_table(document, source))
+
+
+def dumps_problem(problem: SafetyProblem, format: str = "toml") -> str:
+    """Return the text of a problem file: the same problem gives the same bytes.
+
+    Fractions are written as strings in lowest terms; `loads_problem` reads back an equal problem.
+
+    Raises
+    ------
+    InputError
+        If a number is longer than what a file may hold.
+
+    Examples
+    --------
+    >>> mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+    >>> problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), regret="1/2")
+    >>> print(dumps_problem(problem), end="")
+    [bandit]
+    states = [
+        "s",
+    ]
+    actions = [
+        "a",
+        "b",
+    ]
+    <BLANKLINE>
+    [bandit.initial]
+    s = 1
+    <BLANKLINE>
+    [bandit.reward.s]
+    a = 1
+    b = 0
+    <BLANKLINE>
+    [data.s]
+    a = "1/2"
+    b = "1/2"
+    <BLANKLINE>
+    [safety]
+    regret = "1/2"
+    """
+    _require_format(format)
+    document = _document(problem)
+    if format == "json":
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return tomli_w.dumps(document)
+
+
+def save_problem(problem: SafetyProblem, path: str | PathLike[str]) -> None:
+    """Write a problem file, whole or not at all: JSON if its name ends in ``.json``, else TOML.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    format = "json" if os.fspath(path).lower().endswith(".json") else "toml"
+    write_atomically(path, dumps_problem(problem, format))
+
+
+def write_atomically(path: str | PathLike[str], text: str) -> None:
+    """Write a text file under a temporary name and move it to its place when it is complete.
+
+    What is no regular file, such as a pipe or a terminal, is written to directly.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    content = text.encode("utf-8")
+    try:
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        try:
+            temporary.write_bytes(content)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("file", os.fspath(path), f"a writable file ({reason})") from None
+
+
+def _require_format(format: object) -> None:
+    if format not in _FORMATS:
+        raise InputError("format", format, "toml or json")
+
+
+def _too_long(source: str) -> InputError:
+    return InputError(source, f"more than {MAX_BYTES} bytes", "at most 64 MiB")
+
+
+def _too_deep(source: str) -> InputError:
+    return InputError(source, "deeper nesting", f"at most {MAX_NESTING} levels of nesting")
+
+
+def _too_many_digits(source: str) -> InputError:
+    return InputError(source, "an integer of more digits", "numbers of at most 4000 digits")
+
+
+def _read_decimal(text: str) -> object:
+    """Return the decimal that is written, exactly."""
+    try:
+        number = exact(text.replace("_", ""))
+    except ValueError:
+        return _Refused(text)
+    longest = max(number.numerator.bit_length(), number.denominator.bit_length())
+    return number if longest <= _MAX_BITS else _Refused(text)
+
+
+def _read_integer(text: str) -> object:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python reads
+        return _Refused(text)
+
+
+def _parse_json(text: str, source: str) -> object:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            if key in found:
+                raise InputError(source, f"the key {key!r} twice", "each key of an object once")
+            found[key] = value
+        return found
+
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=table,
+            parse_float=_read_decimal,
+            parse_int=_read_integer,
+            parse_constant=_Refused,
+        )
+    except json.JSONDecodeError as error:
+        found = f"{error.msg} (at line {error.lineno}, column {error.colno})"
+        raise InputError(source, found, "valid JSON") from None
+
+
+def _parse_toml(text: str, source: str) -> object:
+    if any(run[0].count(".") > _MAX_DOTS for run in _KEY_RUN.finditer(text)):
+        raise _too_deep(source)
+    try:
+        return tomllib.loads(text, parse_float=cast(Any, _read_decimal))
+    except tomllib.TOMLDecodeError as error:
+        end = f"at line {text.count(chr(10)) + 1}, the end of the text"
+        found = str(error).replace("at end of document", end)
+        raise InputError(source, found, "valid TOML") from None
+    except ValueError:  # Python's own limit
+        raise _too_many_digits(source) from None
+
+
+def _limit(document: object, source: str) -> None:
+    """Refuse deep nesting and, level by level, integers that are too long."""
+    level = [document]
+    for _ in range(MAX_NESTING + 1):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, int) and value.bit_length() > _MAX_BITS:
+                raise _too_many_digits(source)
+        level = below
+    if level:
+        raise _too_deep(source)
+
+
+def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
+    if "regularizer" in file:
+        raise UnsupportedError("regularizer: this version does not answer regularised problems")
+    _require_keys(file, (), _FILE_KEYS, ("data", "safety"))
+    layout = file.get("format", "tables")
+    if layout not in ("tables", "arrays"):
+        raise InputError("format", layout, '"tables" or "arrays"')
+    kinds = [kind for kind in ("mdp", "bandit") if kind in file]
+    if len(kinds) != 1:
+        found = "both [mdp] and [bandit]" if kinds else "nothing"
+        raise InputError("mdp", found, "one table, [mdp] or [bandit]")
+    parameters = _read_parameters(file.get("parameters", {}))
+    mdp = _read_mdp(file, kinds[0], layout == "arrays", parameters)
+    data = _read_data(file["data"], mdp, layout == "arrays")
+    safety = read_table(file["safety"], "safety")
+    _require_keys(safety, ("safety",), ("regret", "epsilon"), ("regret",))
+    return SafetyProblem(mdp, data, _raw(safety["regret"]), _raw(safety.get("epsilon")))
+
+
+def _require_keys(
+    table: Mapping[str, object], where: Sequence[str], known: Sequence[str], needed: Sequence[str]
+) -> None:
+    for key in table:
+        require_known(key, tuple(known), place(*where, key), "a known key")
+    for key in needed:
+        if key not in table:
+            raise InputError(place(*where, key), "nothing", "a value, which is needed")
+
+
+def _read_parameters(section: object) -> ParameterSpace:
+    table = read_table(section, "parameters")
+    bounds: dict[str, tuple[object, object]] = {}
+    for name, value in table.items():
+        if name == "constraints":
+            continue
+        interval = read_table(value, place("parameters", name))
+        _require_keys(interval, ("parameters", name), ("min", "max"), ("min", "max"))
+        bounds[name] = (interval["min"], interval["max"])
+    return ParameterSpace(bounds, _raw(table.get("constraints", ())))
+
+
+def _read_mdp(
+    file: Mapping[str, object], kind: str, arrays: bool, parameters: ParameterSpace
+) -> MDP:
+    table = read_table(file[kind], kind)
+    optional = {key: _raw(table[key]) for key in ("states", "actions") if key in table}
+    if kind == "bandit":
+        if arrays:
+            raise InputError("format", "arrays", "[mdp] in a file of this format")
+        _require_keys(table, ("bandit",), _BANDIT_KEYS, ("reward",))
+        if "initial" in table:
+            optional["initial"] = _read_initial(table["initial"], arrays)
+        return MDP.bandit(_raw(table["reward"]), parameters=parameters, **optional)
+    _require_keys(table, ("mdp",), _MDP_KEYS, ("discount", "initial", "transitions", "reward"))
+    build = MDP.from_arrays if arrays else MDP.from_tables
+    return build(
+        transitions=_raw(table["transitions"]),
+        reward=_raw(table["reward"]),
+        initial=_read_initial(table["initial"], arrays),
+        discount=table["discount"],
+        parameters=parameters,
+        **optional,
+    )
+
+
+def _read_initial(value: object, arrays: bool) -> Any:
+    if isinstance(value, str):
+        return value
+    return read_list(value, "initial") if arrays else read_table(value, "initial")
+
+
+def _read_data(value: object, mdp: MDP, arrays: bool) -> DataDistribution:
+    if value == "uniform":
+        return DataDistribution.uniform(mdp)
+    if arrays:
+        return DataDistribution.from_array(mdp, value)
+    return DataDistribution.from_table(mdp, _raw(value))
+
+
+def _raw(value: object) -> Any:
+    """Pass on what the file holds to a constructor that reads and refuses."""
+    return value
+
+
+def _document(problem: SafetyProblem) -> dict[str, Any]:
+    mdp, data = problem.mdp, problem.data
+    names = mdp.parameters.names
+
+    def number(value: Number, *where: str) -> int | str:
+        if isinstance(value, Fraction) and value.denominator == 1 and abs(value) < _PLAIN_INTEGER:
+            return int(value)
+        text = shown(value)
+        entry(text, place(*where), names)  # refuses what a reader would refuse
+        return text
+
+    def table(field: str, values: Sequence[Number]) -> dict[str, dict[str, int | str]]:
+        return {
+            state: {mdp.pairs[p][1]: number(values[p], field, *mdp.pairs[p]) for p in pairs}
+            for state, pairs in zip(mdp.states, mdp.pair_ranges, strict=True)
+        }
+
+    actions: object = list(mdp.actions[0])
+    if len(set(mdp.actions)) > 1:
+        actions = {s: list(listed) for s, listed in zip(mdp.states, mdp.actions, strict=True)}
+    initial = {
+        state: number(probability, "initial", state)
+        for state, probability in zip(mdp.states, mdp.initial, strict=True)
+        if probability != 0
+    }
+    reward = table("reward", mdp.rewards)
+    inside = {"states": list(mdp.states), "actions": actions}
+    stays = all(
+        row == ((s, Fraction(1)),) for s, row in zip(mdp.pair_states, mdp.successors, strict=True)
+    )
+    document: dict[str, Any]
+    if stays and mdp.discount == 0:
+        document = {"bandit": {**inside, "initial": initial, "reward": reward}}
+    else:
+        transitions: dict[str, dict[str, object]] = {state: {} for state in mdp.states}
+        for (state, action), row in zip(mdp.pairs, mdp.successors, strict=True):
+            transitions[state][action] = {
+                mdp.states[t]: number(p, "transitions", state, action, mdp.states[t])
+                for t, p in row
+            }
+        inside["discount"] = number(mdp.discount, "discount")
+        document = {
+            "mdp": {**inside, "initial": initial, "transitions": transitions, "reward": reward}
+        }
+    document["data"] = table("data", data.weights)
+    document["safety"] = {"regret": number(problem.regret, "regret")}
+    if problem.epsilon is not None:
+        document["safety"]["epsilon"] = number(problem.epsilon, "epsilon")
+    if names:
+        document["parameters"] = _parameters_document(mdp.parameters, number)
+    return document
+
+
+def _parameters_document(
+    space: ParameterSpace, number: Callable[..., int | str]
+) -> dict[str, object]:
+    document: dict[str, object] = {}
+    if space.constraints:
+        document["constraints"] = [str(constraint) for constraint in space.constraints]
+        ParameterSpace(space.bounds, _raw(document["constraints"]))  # can be read back
+    for name, (low, high) in space.bounds.items():
+        field = place("parameters", name)
+        document[name] = {"min": number(low, field, "min"), "max": number(high, field, "max")}
+    return document

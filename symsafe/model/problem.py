@@ -1,0 +1,136 @@
+"""What a safety problem asks: is the data distribution D safe for tolerance epsilon and regret L?
+
+Follows Definition 2.1 of the paper, without regularisation. Never solves anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symsafe.errors import InputError
+from symsafe.exact import Number, RationalFunction
+from symsafe.model.data import DataDistribution
+from symsafe.model.mdp import MDP, require_mdp
+from symsafe.model.tables import path, read_number, shown, substituted
+
+__all__ = ["SafetyProblem"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SafetyProblem:
+    """An MDP, a data distribution, the regret L that counts as bad, and the tolerance epsilon.
+
+    The distribution is *unsafe* if some reward model whose expected error is at most epsilon has an
+    optimal policy of regret at least L.
+
+    Parameters
+    ----------
+    mdp : MDP
+        With the true reward.
+    data : DataDistribution
+        Over the pairs of `mdp`.
+    regret : Number
+        L, a share of the range of the return, in [0, 1].
+    epsilon : Number, optional
+        Expected error, a share of the range of the reward; above 0. Not needed for the radius.
+
+    Raises
+    ------
+    InputError
+        For values out of range (of ground numbers), a distribution over another MDP, a constant
+        reward: its range of 0 cannot be divided by.
+
+    Examples
+    --------
+    >>> mdp = MDP.bandit({"s": {"a": 1, "b": "2/5", "c": 0}})
+    >>> SafetyProblem(mdp, DataDistribution.uniform(mdp), regret="3/5", epsilon="1/10")
+    SafetyProblem(MDP(1 state, 3 state-action pairs, discount 0), regret 3/5, epsilon 1/10)
+    """
+
+    mdp: MDP
+    data: DataDistribution
+    regret: Number
+    epsilon: Number | None = None
+
+    def __post_init__(self) -> None:
+        require_mdp(self.mdp)
+        if not isinstance(self.data, DataDistribution):
+            raise InputError("data", self.data, "a DataDistribution")
+        if self.data.mdp is not self.mdp and self.data.mdp != self.mdp:
+            raise InputError("data", "pairs of another MDP", "a distribution over this MDP's pairs")
+        names = self.mdp.parameters.names
+        regret = read_number(self.regret, "regret", names)
+        if isinstance(regret, Fraction) and not 0 <= regret <= 1:
+            raise InputError("regret", shown(regret), "a number in [0, 1]")
+        object.__setattr__(self, "regret", regret)
+        if self.epsilon is not None:
+            epsilon = read_number(self.epsilon, "epsilon", names)
+            if isinstance(epsilon, Fraction) and epsilon <= 0:
+                raise InputError("epsilon", shown(epsilon), "a number above 0")
+            object.__setattr__(self, "epsilon", epsilon)
+        first = self.mdp.rewards[0]
+        if all(reward == first for reward in self.mdp.rewards):
+            raise InputError(
+                "reward", f"{shown(first)} for every pair", "a reward that is not constant"
+            )
+
+    @property
+    def is_ground(self) -> bool:
+        """Whether every number is a Fraction, so that no parameter occurs."""
+        thresholds = (self.regret, self.epsilon)
+        return (
+            self.mdp.is_ground
+            and self.data.is_ground
+            and not any(isinstance(number, RationalFunction) for number in thresholds)
+        )
+
+    def require_ground(self) -> None:
+        """Refuse a problem in which parameters occur.
+
+        Raises
+        ------
+        InputError
+            With the parameters that need values.
+        """
+        if not self.is_ground:
+            names = ", ".join(self.mdp.parameters.names)
+            raise InputError("parameters", f"open parameters {names}", "values for them, by `at`")
+
+    def at(self, /, **values: object) -> SafetyProblem:
+        """Return the problem with some or all parameters replaced by exact values.
+
+        Raises
+        ------
+        InputError
+            For an unknown parameter, a value outside the parameter space, and for all that is
+            refused in a problem without parameters.
+
+        Examples
+        --------
+        >>> mdp = MDP.bandit({"s": {"a": "r", "b": 0}}, parameters={"r": (0, 2)})
+        >>> data = DataDistribution.uniform(mdp)
+        >>> problem = SafetyProblem(mdp, data, regret="1/2", epsilon="r/10")
+        >>> problem.at(r="1/2").epsilon
+        Fraction(1, 20)
+        >>> problem.at(r=0)
+        Traceback (most recent call last):
+        ...
+        symsafe.errors.InputError: epsilon: found 0; expected a number above 0
+        """
+        point = self.mdp.parameters.point(values)
+        mdp = self.mdp.at(**values)
+        weights = tuple(
+            substituted(weight, point, path("data", *pair))
+            for weight, pair in zip(self.data.weights, mdp.pairs, strict=True)
+        )
+        return SafetyProblem(
+            mdp,
+            DataDistribution(mdp, weights),
+            substituted(self.regret, point, "regret"),
+            None if self.epsilon is None else substituted(self.epsilon, point, "epsilon"),
+        )
+
+    def __repr__(self) -> str:
+        epsilon = "" if self.epsilon is None else f", epsilon {shown(self.epsilon)}"
+        return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon})"
