@@ -1,0 +1,1 @@
+"""Exact facts about an MDP without parameters: values, returns, occupancy measures, exact LP."""
