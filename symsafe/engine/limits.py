@@ -1,0 +1,92 @@
+"""Time limit, node limit and Ctrl-C: one place that says when an engine has to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+
+from symsafe.errors import InputError
+
+__all__ = ["Limits"]
+
+
+class Limits:
+    """When to stop. As a context manager it turns the first Ctrl-C into a request to stop.
+
+    A second Ctrl-C raises `KeyboardInterrupt` at once. Outside the main thread signals are left
+    alone.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        Wall-clock limit, counted from the construction.
+    nodes : int, optional
+        Limit on the number of nodes that a search may open.
+
+    Raises
+    ------
+    InputError
+        If a limit is not positive.
+    """
+
+    def __init__(self, seconds: float | None = None, nodes: int | None = None) -> None:
+        if seconds is not None and not seconds > 0:
+            raise InputError("time_limit", seconds, "a positive number of seconds")
+        if nodes is not None and nodes < 1:
+            raise InputError("node_limit", nodes, "a positive whole number")
+        self._start = time.monotonic()
+        self._seconds = seconds
+        self._nodes = nodes
+        self._previous: object = None
+        self._installed = False
+        self.interrupted = False
+
+    def __enter__(self) -> Limits:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+            self._installed = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]
+            self._installed = False
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the construction."""
+        return time.monotonic() - self._start
+
+    def remaining(self) -> float | None:
+        """Return the seconds left, at least 0, or None without a time limit."""
+        return None if self._seconds is None else max(0.0, self._seconds - self.elapsed)
+
+    def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:
+        """Return which limit is reached, or None.
+
+        Parameters
+        ----------
+        nodes : int
+            Nodes opened so far.
+        reserve : float
+            Seconds that the engine will still need after stopping.
+        """
+        if self.interrupted:
+            return "interrupted"
+        if self._nodes is not None and nodes >= self._nodes:
+            return "node limit"
+        if self._seconds is not None and self.elapsed + reserve >= self._seconds:
+            return "time limit"
+        return None
