@@ -1,0 +1,305 @@
+"""The two questions that symsafe answers: safe at this tolerance? safe up to which one?
+
+Calls an engine, writes down what it found as a certificate (which the checker verifies), and
+returns both as one record. Unknown is an answer here, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from symsafe.certificate import (
+    Certificate,
+    radius_certificate,
+    safe_certificate,
+    unsafe_certificate,
+)
+from symsafe.engine.limits import Limits
+from symsafe.engine.question import Question
+from symsafe.engine.smt import decide_by_smt, radius_by_smt
+from symsafe.engine.tree import Progress, search
+from symsafe.engine.witness import cheapest_witness
+from symsafe.errors import InputError
+from symsafe.exact import exact, format_fraction
+from symsafe.model import SafetyProblem
+
+__all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
+
+Answer = Literal["safe", "unsafe", "unknown"]
+Engine = Literal["auto", "tree", "smt"]
+_ENGINES = ("auto", "tree", "smt")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How an answer was obtained.
+
+    Attributes
+    ----------
+    engine : str
+        ``"tree"`` or ``"smt"``.
+    seconds, check_seconds : float
+        Wall-clock time of the whole, and of it what the checker took.
+    nodes : int
+        Nodes of the policy tree, or queries to z3.
+    stopped : str or None
+        The limit that ended the search early: time limit, node limit, interrupted.
+    """
+
+    engine: str
+    seconds: float
+    check_seconds: float
+    nodes: int
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to `decide` or `radius`, with what proves it.
+
+    Attributes
+    ----------
+    answer : {"safe", "unsafe", "unknown"}
+        At the tolerance `epsilon`. Unknown if a limit was reached, or if no tolerance was given.
+    epsilon : Fraction or None
+        The tolerance asked about, a fraction of the reward range.
+    lower, upper : Fraction
+        Bounds of the safety radius, fractions of the reward range: lower <= radius <= upper.
+        Certified, unless `rests_on` says otherwise.
+    certificate : Certificate or None
+        Verified by the checker. It proves the answer of `decide`, the bounds of `radius`, and the
+        bounds where the answer is unknown.
+    rests_on : {"certificate", "solver"}
+        ``"solver"`` if the answer or the lower bound is a solver's word that no proof backs.
+    statistics : Statistics
+    """
+
+    answer: Answer
+    epsilon: Fraction | None
+    lower: Fraction
+    upper: Fraction
+    certificate: Certificate | None
+    rests_on: Literal["certificate", "solver"]
+    statistics: Statistics
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the bounds meet, so that `lower` is the safety radius itself."""
+        return self.lower == self.upper
+
+    def __repr__(self) -> str:
+        bounds = (
+            f"radius = {format_fraction(self.lower)}"
+            if self.is_exact
+            else f"{format_fraction(self.lower)} <= radius <= {format_fraction(self.upper)}"
+        )
+        tolerance = "" if self.epsilon is None else f" at {format_fraction(self.epsilon)}"
+        return f"Verdict({self.answer}{tolerance}, {bounds}, rests on {self.rests_on})"
+
+
+def decide(
+    problem: SafetyProblem,
+    *,
+    engine: Engine = "auto",
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Verdict:
+    """Decide whether the data distribution is safe at the tolerance of `problem`.
+
+    Unsafe means that a reward model with expected error at most epsilon has an optimal policy with
+    regret at least L (Definition 2.1 of the paper, unregularised); both boundaries are unsafe.
+
+    Parameters
+    ----------
+    problem : SafetyProblem
+        With an epsilon, and without open parameters.
+    engine : {"auto", "tree", "smt"}
+        ``"tree"`` searches partial policies and proves both answers. ``"smt"`` asks z3 one query;
+        its ``unsafe`` is certified, its ``safe`` is only z3's word (`Verdict.rests_on`).
+        ``"auto"`` is the tree.
+    time_limit : float, optional
+        Seconds, after which the answer may be unknown.
+    node_limit : int, optional
+        Limit on the nodes of the policy tree.
+    report : callable, optional
+        Receives a `Progress` while the tree grows.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    InputError
+        If the problem has no epsilon, has open parameters, or its reward or return is constant.
+
+    Notes
+    -----
+    Guided by floats, decided exactly. Deciding is NP-hard; the time is exponential in the worst
+    case.
+
+    Examples
+    --------
+    One state, three actions; the second looks nearly as good as the first and is rarely seen:
+
+    >>> from symsafe import MDP, DataDistribution, SafetyProblem
+    >>> mdp = MDP.bandit({"s": {"a": 1, "b": "2/5", "c": 0}})
+    >>> data = DataDistribution.from_table(mdp, {"s": {"a": "1/10", "b": "9/20", "c": "9/20"}})
+    >>> decide(SafetyProblem(mdp, data, regret="3/5", epsilon="3/50")).answer
+    'unsafe'
+    >>> decide(SafetyProblem(mdp, data, regret="3/5", epsilon="1/20")).answer
+    'safe'
+    """
+    if problem.epsilon is None:
+        raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
+    return _answer(problem, engine, time_limit, node_limit, report, exact(problem.epsilon))
+
+
+def radius(
+    problem: SafetyProblem,
+    *,
+    engine: Engine = "auto",
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Verdict:
+    """Return the exact safety radius: the least tolerance at which the data distribution is unsafe.
+
+    Parameters
+    ----------
+    problem, engine, time_limit, node_limit, report
+        As for `decide`; the epsilon of the problem is optional.
+
+    Returns
+    -------
+    Verdict
+        ``verdict.lower == verdict.upper`` is the radius, a fraction of the reward range, unless a
+        limit was reached. If the problem has an epsilon, the answer for it is given as well.
+
+    Raises
+    ------
+    InputError
+        If the problem has open parameters, or its reward or return is constant.
+
+    Examples
+    --------
+    >>> from symsafe import MDP, DataDistribution, SafetyProblem
+    >>> mdp = MDP.bandit({"s": {"a": 1, "b": "2/5", "c": 0}})
+    >>> data = DataDistribution.from_table(mdp, {"s": {"a": "1/10", "b": "9/20", "c": "9/20"}})
+    >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
+    Fraction(3, 50)
+    """
+    return _answer(problem, engine, time_limit, node_limit, report, None)
+
+
+def _answer(
+    problem: SafetyProblem,
+    engine: Engine,
+    time_limit: float | None,
+    node_limit: int | None,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+) -> Verdict:
+    """Answer `decide` at the tolerance `asked`, or `radius` if it is None."""
+    if engine not in _ENGINES:
+        raise InputError("engine", engine, f"one of {', '.join(_ENGINES)}")
+    with Limits(time_limit, node_limit) as limits:
+        question = Question.of(problem)
+        solve = _by_smt if engine == "smt" else _by_tree
+        finding = solve(question, limits, report, asked)
+        seconds = limits.elapsed
+    if finding.certificate is not None:
+        finding.certificate.check()
+    epsilon = asked if problem.epsilon is None else exact(problem.epsilon)
+    answer: Answer = "unknown"
+    if epsilon is not None and finding.upper <= epsilon:
+        answer = "unsafe"
+    elif epsilon is not None and (
+        finding.lower > epsilon or (finding.lower == epsilon and finding.lower_is_strict)
+    ):
+        answer = "safe"
+    return Verdict(
+        answer=answer,
+        epsilon=epsilon,
+        lower=finding.lower,
+        upper=finding.upper,
+        certificate=finding.certificate,
+        # An unsafe answer needs no lower bound.
+        rests_on=finding.rests_on if answer != "unsafe" or asked is None else "certificate",
+        statistics=Statistics(
+            engine="smt" if engine == "smt" else "tree",
+            seconds=limits.elapsed,
+            check_seconds=limits.elapsed - seconds,
+            nodes=finding.nodes,
+            stopped=finding.stopped,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What an engine found, in fractions of the reward range."""
+
+    lower: Fraction
+    lower_is_strict: bool
+    upper: Fraction
+    certificate: Certificate | None
+    rests_on: Literal["certificate", "solver"]
+    nodes: int
+    stopped: str | None
+
+
+def _by_tree(
+    question: Question,
+    limits: Limits,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+) -> _Finding:
+    scale = question.reward_range
+    outcome = search(
+        question, limits, enough=None if asked is None else asked * scale, report=report
+    )
+    lower, upper = outcome.lower / scale, outcome.witness.cost / scale
+    if asked is not None and upper <= asked:
+        certificate = unsafe_certificate(question, asked, outcome.witness)
+    elif asked is not None and lower > asked:
+        certificate = safe_certificate(question, asked, outcome.root)
+    else:
+        certificate = radius_certificate(question, lower, upper, outcome.root, outcome.witness)
+    return _Finding(lower, False, upper, certificate, "certificate", outcome.nodes, outcome.stopped)
+
+
+def _by_smt(
+    question: Question,
+    limits: Limits,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+) -> _Finding:
+    scale = question.reward_range
+    outcome = (
+        radius_by_smt(question, limits, report)
+        if asked is None
+        else decide_by_smt(question, limits, asked * scale)
+    )
+    # Without a model from z3 the worst policy still bounds the radius from above.
+    witness = outcome.witness or cheapest_witness(question, question.returns.worst)
+    upper = witness.cost / scale
+    lower = Fraction(0)
+    certificate = None
+    if asked is not None and upper <= asked:
+        certificate = unsafe_certificate(question, asked, witness)
+    elif outcome.excluded is not None:
+        lower = outcome.excluded / scale
+    return _Finding(
+        lower=lower,
+        lower_is_strict=asked is not None and outcome.excluded is not None,
+        upper=upper,
+        certificate=certificate,
+        rests_on="certificate" if outcome.excluded is None else "solver",
+        nodes=outcome.queries,
+        stopped=outcome.stopped,
+    )

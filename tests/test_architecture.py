@@ -1,0 +1,97 @@
+"""The house rules of the package: who may import whom, and what nobody may use."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import symsafe
+
+PACKAGE = Path(symsafe.__file__).parent
+MODULES = sorted(
+    {"symsafe"}
+    | {m.name for m in pkgutil.walk_packages([str(PACKAGE)], "symsafe.")} - {"symsafe.__main__"}
+)
+# A room imports only from rooms before it.
+ROOMS = [
+    "checker",
+    "errors",
+    "exact",
+    "model",
+    "analysis",
+    "engine",
+    "certificate",
+    "verdict",
+    "importers",
+    "problems",
+    "cli",
+    "__main__",
+]
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." * node.level + (node.module or ""))
+            if node.module == "symsafe":
+                found |= {f"symsafe.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_rooms_import_only_from_rooms_before_them(path: Path) -> None:
+    """The order of the rooms is the direction of every import."""
+    relative = path.relative_to(PACKAGE).with_suffix("")
+    if str(relative) == "__init__":
+        return
+    room = relative.parts[0]
+    assert room in ROOMS
+    for name in imports_of(path):
+        assert not name.startswith("."), f"{path}: relative import {name}"
+        if name.startswith("symsafe."):
+            assert ROOMS.index(room_of(name)) <= ROOMS.index(room), f"{path} imports {name}"
+
+
+def test_the_checker_needs_the_standard_library_only() -> None:
+    """The checker imports nothing of symsafe and nothing that has to be installed."""
+    names = imports_of(PACKAGE / "checker.py")
+    assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+def test_the_checker_can_be_read_in_one_sitting() -> None:
+    """At most 600 lines, and no assert, which vanishes under -O."""
+    text = (PACKAGE / "checker.py").read_text()
+    assert len(text.splitlines()) <= 600
+    assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text)))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_imports_alone(module: str) -> None:
+    """Every module can be the first one that a fresh process imports."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"import {module}"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("word", ["eval", "exec", "sympify", "parse_expr", "nsimplify", "pickle"])
+def test_nothing_evaluates_text(word: str) -> None:
+    """No module calls or imports what could run or guess the meaning of a user's text."""
+    pattern = re.compile(rf"(?<![\w.]){word}\s*\(|import {word}\b")
+    offenders = [str(p) for p in PACKAGE.rglob("*.py") if pattern.search(p.read_text())]
+    assert offenders == []
