@@ -40,7 +40,10 @@ class InputError(SymsafeError, ValueError):
         self.field = field
         self.value = value
         self.expected = expected
-        shown = value if isinstance(value, str) else repr(value)
+        try:
+            shown = value if isinstance(value, str) else repr(value)
+        except ValueError:  # Python does not print integers of more than some thousand digits
+            shown = f"a {type(value).__name__} too long to print"
         if len(shown) > _SHOWN_LENGTH:
             shown = f"{shown[:_SHOWN_LENGTH]}... ({len(shown)} characters)"
         super().__init__(f"{field}: found {shown}; expected {expected}")

@@ -102,7 +102,7 @@ def _from_text(text: str, field: str) -> Fraction:
     if match is None or not any(match[group] for group in (2, 4, 5)):
         raise InputError(field, f'"{text}"', _EXPECTED)
     sign, numerator, denominator, whole, decimals, exponent = match.groups()
-    if any(len(part) > MAX_DIGITS for part in match.groups() if part):
+    if sum(len(part) for part in match.groups() if part) > MAX_DIGITS:
         raise InputError(field, text, f"a number of at most {MAX_DIGITS} digits")
     if numerator is not None:
         if int(denominator) == 0:
@@ -239,6 +239,9 @@ class RationalFunction:
 
     def __hash__(self) -> int:
         return hash((self.parameters, str(self)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _from_terms, (self.parameters, dict(self.numerator), dict(self.denominator))
 
     def __str__(self) -> str:
         top, bottom = str(self._element.numer), str(self._element.denom)
@@ -404,6 +407,20 @@ def _terms(polynomial: Any) -> dict[tuple[int, ...], Fraction]:
         tuple(monomial): Fraction(int(c.numerator), int(c.denominator))
         for monomial, c in polynomial.terms()
     }
+
+
+def _from_terms(
+    names: tuple[str, ...],
+    numerator: Mapping[tuple[int, ...], Fraction],
+    denominator: Mapping[tuple[int, ...], Fraction],
+) -> RationalFunction:
+    """Rebuild a rational function in another process."""
+    field = _field(names)
+    top, bottom = (
+        field(field.ring.from_dict({m: _to_domain(c) for m, c in terms.items()}))
+        for terms in (numerator, denominator)
+    )
+    return RationalFunction(top / bottom)
 
 
 def _simplest(element: Any) -> Number:
