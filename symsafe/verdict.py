@@ -20,7 +20,7 @@ from symsafe.certificate import (
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
-from symsafe.engine.tree import Progress, search
+from symsafe.engine.tree import Progress, search, trivial_root
 from symsafe.engine.witness import cheapest_witness
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
@@ -294,6 +294,8 @@ def _by_smt(
         certificate = unsafe_certificate(question, asked, witness)
     elif outcome.excluded is not None:
         lower = outcome.excluded / scale
+    else:
+        certificate = radius_certificate(question, lower, upper, trivial_root(question), witness)
     return _Finding(
         lower=lower,
         lower_is_strict=asked is not None and outcome.excluded is not None,

@@ -10,7 +10,15 @@ import pytest
 from instances import random_instance, shares, to_problem
 from oracle import Instance, safety_radius
 
-from symsafe import MDP, DataDistribution, SafetyProblem, UnsupportedError, loads_problem, problems
+from symsafe import (
+    MDP,
+    DataDistribution,
+    SafetyProblem,
+    UnsupportedError,
+    loads_problem,
+    problems,
+    radius,
+)
 from symsafe.analysis.occupancy import support
 from symsafe.analysis.values import expected_return, optimal_values
 from symsafe.engine.bounds import bounds
@@ -90,15 +98,16 @@ KNOWN = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_bounds_and_matrices(name: str) -> None:
     """Test vectors: every bound and every row of M, to the letter."""
-    problem, radius, lower, rows = KNOWN[name]
+    problem, expected, lower, rows = KNOWN[name]
+    assert radius(problem).lower == F(expected)
     question = Question.of(problem)
     found = bounds(question)
     assert [str(x) for x in (found.sharp, found.b0, found.b1, found.b2)] == lower.split()
     matrix = safety_matrix(question)
     assert [[str(x) for x in row.entries] for row in matrix.rows] == rows
-    assert matrix.radius(question.weights) == F(radius)
-    assert not matrix.is_safe(question.weights, F(radius))
-    assert matrix.is_safe(question.weights, F(radius) - F(1, 10**9))
+    assert matrix.radius(question.weights) == F(expected)
+    assert not matrix.is_safe(question.weights, F(expected))
+    assert matrix.is_safe(question.weights, F(expected) - F(1, 10**9))
 
 
 @pytest.mark.parametrize("chunk", range(4))

@@ -81,3 +81,5 @@ def test_a_time_limit_ends_in_unknown() -> None:
         assert verdict.answer == "unknown"
         assert verdict.statistics.stopped == "time limit"
         assert verdict.lower == 0 < verdict.upper
+        assert verdict.certificate is not None
+        assert verdict.certificate.check().upper == verdict.upper

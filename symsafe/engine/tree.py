@@ -30,7 +30,7 @@ from symsafe.engine.witness import Witness, cheapest_witness, faithful_witness
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["Node", "Outcome", "Progress", "Split", "search", "walk"]
+__all__ = ["Node", "Outcome", "Progress", "Split", "search", "trivial_root", "walk"]
 
 _RETURN_TOLERANCE = 1e-9
 _BOUND_TOLERANCE = 1e-9
@@ -137,7 +137,7 @@ class _Search:
             self.witness = faithful_witness(question)
         else:
             self.witness = cheapest_witness(question, question.returns.worst)
-        self.root = Node(tuple(tuple(pairs) for pairs in question.mdp.pair_ranges))
+        self.root = Node(_everything(question))
         self.open: list[tuple[float, int, Node]] = []
         self.order = itertools.count()
         self.nodes = 1
@@ -160,7 +160,7 @@ class _Search:
                 self.report(Progress(self.nodes, len(self.open), bound, self._threshold()))
         if self._settled():
             # Either the question is decided by the witness, or the least cost is 0.
-            self.root = Node(self.root.allowed, content=CirculationLeaf(Fraction(0)))
+            self.root = trivial_root(self.question)
         else:
             for _, _, node in self.open:
                 node.content = self._circulation(node)
@@ -338,6 +338,15 @@ class _Search:
         leaf = self.leaves.circulation(node.allowed, kappa, reach, self.root.hitting)
         self.exact_seconds = max(0.9 * self.exact_seconds, self.limits.elapsed - started)
         return leaf
+
+
+def trivial_root(question: Question) -> Node:
+    """Return the tree that proves the lower bound 0."""
+    return Node(_everything(question), content=CirculationLeaf(Fraction(0)))
+
+
+def _everything(question: Question) -> Allowed:
+    return tuple(tuple(pairs) for pairs in question.mdp.pair_ranges)
 
 
 def walk(root: Node) -> Iterator[Node]:

@@ -1,0 +1,279 @@
+"""The door for numbers: what comes in exactly, what is refused, and the expression parser."""
+
+from __future__ import annotations
+
+import copy
+import time
+from decimal import Decimal
+from fractions import Fraction
+
+import flint
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symsafe import InputError
+from symsafe.exact import RationalFunction, entry, exact, format_fraction
+
+F = Fraction
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (3, F(3)),
+        (F(3, 7), F(3, 7)),
+        ("3/7", F(3, 7)),
+        (" -3 / 7 ", F(-3, 7)),
+        ("0.1", F(1, 10)),
+        (".5", F(1, 2)),
+        ("5.", F(5)),
+        ("+2", F(2)),
+        ("1e-3", F(1, 1000)),
+        ("2.5E2", F(250)),
+        (Decimal("0.1"), F(1, 10)),
+        (np.int64(-4), F(-4)),
+        (sympy.Integer(5), F(5)),
+        (sympy.Rational(1, 3), F(1, 3)),
+        (flint.fmpz(6), F(6)),
+        (flint.fmpq(1, 3), F(1, 3)),
+        ("9" * 4000, F(10**4000 - 1)),
+    ],
+)
+def test_exact_numbers_come_in_as_they_are(value: object, expected: Fraction) -> None:
+    """Each type and each way of writing a number keeps its value."""
+    assert exact(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "truth value"),
+        (np.bool_(False), "truth value"),
+        (0.1, 'write "0.1" or "1/10"'),
+        (np.float64(0.25), 'write "0.25" or "1/4"'),
+        (1e300, "binary float"),
+        (1 / 3, "binary float"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (Decimal("NaN"), "NaN"),
+        (Decimal("1e9999"), "9999"),
+        (sympy.Float(0.5), "0.5"),
+        (sympy.pi, "pi"),
+        (sympy.Symbol("x"), "x"),
+        (None, "None"),
+        (1j, "1j"),
+        ([1], "[1]"),
+        ("", '""'),
+        (".", '"."'),
+        ("e5", '"e5"'),
+        ("abc", '"abc"'),
+        ("1/0", "not 0"),
+        ("--1", '"--1"'),
+        ("1_000", '"1_000"'),
+        ("1/2/3", '"1/2/3"'),
+        ("\u0661", "\u0661"),
+        ("nan", '"nan"'),
+        ("9" * 4001, "4000 digits"),
+        ("1" * 3000 + "." + "1" * 3000, "4000 digits"),
+        ("1e4001", "exponent"),
+        ("1e-999999", "exponent"),
+        ("9" * 10**6, "4000 digits"),
+    ],
+)
+def test_everything_else_is_refused_with_the_field_named(value: object, shown: str) -> None:
+    """Floats, truth values, infinities and other text end in one clear error."""
+    with pytest.raises(InputError) as caught:
+        exact(value, "reward.s.a")
+    assert caught.value.field == "reward.s.a"
+    assert shown in str(caught.value)
+
+
+def test_an_object_that_cannot_be_a_float_is_refused() -> None:
+    """A conversion that fails is no crash."""
+
+    class Odd:
+        def __float__(self) -> float:
+            raise TypeError
+
+    with pytest.raises(InputError):
+        exact(Odd())
+
+
+@given(st.fractions())
+def test_written_numbers_read_back(number: Fraction) -> None:
+    """format_fraction and exact are inverse."""
+    assert exact(format_fraction(number)) == number
+
+
+def test_long_numbers_are_written() -> None:
+    """Numbers beyond Python's own limit are printed all the same."""
+    assert format_fraction(F(10**6000)) == "1" + "0" * 6000
+    assert format_fraction(F(1, 10**6000)) == "1/1" + "0" * 6000
+
+
+NAMES = ("p", "q", "rate")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("p", "p"),
+        ("1 - 2*p", "-2*p + 1"),
+        ("p*p", "p**2"),
+        ("-p^2", "-p**2"),
+        ("2^3^2*p", "512*p"),
+        ("p^-1", "1/p"),
+        ("-(p - q)/2", "(q - p)/2"),
+        ("(p^2 - 1)/(p - 1)", "p + 1"),
+        ("0.5*p + 1/3", "p/2 + 1/3"),
+        ("+p**2", "p**2"),
+        ("2 - -p", "p + 2"),
+        ("p/q/2", "p/(2*q)"),
+        ("rate*(1+(1+(1+p)))", "rate*(p + 3)"),
+        ("1e-2*p", "p/100"),
+    ],
+)
+def test_expressions_mean_what_they_say(text: str, expected: str) -> None:
+    """Precedence, signs, powers and cancellation agree with sympy."""
+    found = entry(text, "x", NAMES)
+    assert isinstance(found, RationalFunction)
+    symbols = {name: sympy.Symbol(name) for name in NAMES}
+    difference = sympy.sympify(str(found).replace("^", "**"), symbols) - sympy.sympify(
+        expected, symbols
+    )
+    assert sympy.cancel(difference) == 0
+
+
+@pytest.mark.parametrize("text", ["(2*p)/p", "p - p + 2", "2", "4/2", "2^1"])
+def test_constant_expressions_are_fractions(text: str) -> None:
+    """An expression without a parameter left is an ordinary number."""
+    assert entry(text, "x", NAMES) == F(2)
+    assert isinstance(entry(text, "x", NAMES), Fraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("z", "declared parameter"),
+        ("rat", "did you mean rate?"),
+        ("p q", "operator before"),
+        ("p (q)", "operator before"),
+        ("p +", "operand"),
+        ("", "1/10"),
+        ("*p", "operand before"),
+        ("(p", "matching )"),
+        ("p)", "matching ("),
+        ("()", "operand before"),
+        ("p;q", "numbers"),
+        ("p.q", "numbers"),
+        ("__import__('os')", "declared parameter"),
+        ("p/0", "division by 0"),
+        ("p/(q-q)", "division by 0"),
+        ("(p-p)^-1", "division by 0"),
+        ("p^65", "at most 64"),
+        ("p^(1/2)", "whole number"),
+        ("p^q", "whole number"),
+        ("9^64^64", "at most 64"),
+        ("(99^64)^64", "4000 digits"),
+        ("p^64*q^64*p", "total degree"),
+        ("(p+q+rate)^60*(p-q+2*rate+1)^60", "total degree"),
+        ("((p+q+rate+1)^20)/((p-q+rate)^20+1)", "total degree"),
+        ("(" * 65 + "p" + ")" * 65, "64 nested"),
+        ("p" + "+p" * 1000, "2000 characters"),
+    ],
+)
+def test_hostile_expressions_are_refused_quickly(text: str, shown: str) -> None:
+    """Each names the field and the reason; none takes long."""
+    started = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        entry(text, "reward.s.a", NAMES)
+    assert caught.value.field == "reward.s.a"
+    assert shown in str(caught.value)
+    assert time.monotonic() - started < 10
+
+
+def test_expressions_need_declared_parameters() -> None:
+    """Without parameters a string is a number or an error; foreign functions are refused too."""
+    with pytest.raises(InputError):
+        entry("p", "x")
+    p = entry("p", "x", NAMES)
+    assert entry(p, "x", NAMES) is p
+    with pytest.raises(InputError) as caught:
+        entry(p, "x", ("q",))
+    assert caught.value.value == "p"
+
+
+def polynomials() -> st.SearchStrategy[str]:
+    """Small random expressions."""
+    leaves = st.sampled_from(["p", "q", "2", "1/3", "0.5", "-1"])
+    return st.recursive(
+        leaves,
+        lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(
+            lambda parts: f"({parts[0]}){parts[1]}({parts[2]})"
+        ),
+        max_leaves=8,
+    )
+
+
+@given(polynomials(), polynomials(), st.fractions(0, 3), st.fractions(-2, 2))
+def test_arithmetic_commutes_with_evaluation(
+    left: str, right: str, p: Fraction, q: Fraction
+) -> None:
+    """Evaluating a sum, a product or a quotient is that of the values; text reads back."""
+    point = {"p": p, "q": q}
+
+    def at(number: Fraction | RationalFunction) -> Fraction:
+        value = number.at(point) if isinstance(number, RationalFunction) else number
+        assert isinstance(value, Fraction)
+        return value
+
+    a, b = (entry(text, "x", NAMES) for text in (left, right))
+    assert at(a + b) == at(a) + at(b)
+    assert at(a - b) == at(a) - at(b)
+    assert at(a * b) == at(a) * at(b)
+    assert at(-a) == -at(a)
+    if at(b) != 0:
+        assert at(a / b) == at(a) / at(b)
+    assert entry(str(a), "x", NAMES) == a
+    assert copy.deepcopy(a) == a
+
+
+def test_rational_functions_are_values() -> None:
+    """Equality and hashing are mathematical; parts are in lowest terms."""
+    x = entry("(p^2 - q^2)/(p - q)/2", "x", NAMES)
+    y = entry("q/2 + p/2", "x", NAMES)
+    assert x == y
+    assert hash(x) == hash(y)
+    assert x != entry("p", "x", NAMES)
+    assert x != 1
+    assert isinstance(x, RationalFunction)
+    assert x.parameters == ("p", "q")
+    assert repr(x) == f"RationalFunction('{x}')"
+    inverse = 1 / x
+    assert isinstance(inverse, RationalFunction)
+    assert inverse.numerator == {(0, 0): F(2)}
+    assert inverse.denominator == {(1, 0): F(1), (0, 1): F(1)}
+    assert (1 + x) - 1 == x
+    assert 2 * x - x == x
+    assert (1 - x) + x == 1
+    assert x**2 == x * x
+    assert x**0 == 1
+    with pytest.raises(TypeError):
+        x + "1"  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        0.5 * x  # type: ignore[operator]
+
+
+def test_substitution_may_be_partial_and_may_fail() -> None:
+    """Names that do not occur are ignored; a pole is an error that shows the point."""
+    x = entry("p/(1 - q)", "x", NAMES)
+    assert isinstance(x, RationalFunction)
+    assert x.at({"rate": F(1)}) is x
+    assert x.at({"q": F(1, 2)}) == entry("2*p", "x", NAMES)
+    assert x.at({"p": F(0)}) == 0
+    with pytest.raises(InputError) as caught:
+        x.at({"q": F(1)})
+    assert caught.value.value == "q=1"
