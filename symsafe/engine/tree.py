@@ -34,6 +34,8 @@ __all__ = ["Node", "Outcome", "Progress", "Split", "search", "trivial_root", "wa
 
 _RETURN_TOLERANCE = 1e-9
 _BOUND_TOLERANCE = 1e-9
+# Writing and checking a leaf takes about half as long as making it exact.
+_CLOSING = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class _Search:
             self._open_root()
         stopped = None
         while self.open and not self._settled():
-            stopped = self.limits.reached(self.nodes, self.exact_seconds * len(self.open))
+            reserve = _CLOSING * self.exact_seconds * len(self.open)
+            stopped = self.limits.reached(self.nodes, reserve)
             if stopped:
                 break
             bound, _, node = heapq.heappop(self.open)
@@ -216,6 +219,7 @@ class _Search:
         self.root.hitting = dict(self.leaves.potentials(self.root.allowed, reach))
         node = self._without_duplicates(self.root)
         if not self._try_close(node):
+            self._circulation(node)  # to know what closing the open nodes will take
             rest = self._without_hopeless(node)
             if rest is not None and (rest is node or not self._try_close(rest)):
                 self._push(rest, -np.inf)
