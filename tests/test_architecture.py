@@ -28,6 +28,8 @@ ROOMS = [
     "engine",
     "certificate",
     "verdict",
+    "theorems",
+    "proof",
     "importers",
     "problems",
     "cli",
