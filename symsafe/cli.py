@@ -22,7 +22,7 @@ from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
-from symsafe.errors import CertificateRejected, InputError, SymsafeError
+from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.verdict import Verdict
@@ -268,10 +268,14 @@ def main() -> NoReturn:
         app(standalone_mode=True)
     except SymsafeError as error:
         print(f"symsafe: {error}", file=sys.stderr)
-        raise SystemExit(_BAD_INPUT) from None
+        raise SystemExit(_UNKNOWN if isinstance(error, EngineError) else _BAD_INPUT) from None
     except KeyboardInterrupt:
         print("symsafe: interrupted", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
+    except Exception as error:
+        # Python's own exit status for a crash is 1, which here would mean unsafe.
+        print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        raise SystemExit(_UNKNOWN) from None
     raise SystemExit(0)
 
 

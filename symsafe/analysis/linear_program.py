@@ -6,7 +6,7 @@ answer is never wrong and always comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -96,17 +96,21 @@ def propose(
     The guess is a hint. Whatever is returned, `maximise` stays exact.
     """
     infinity = highspy.kHighsInf
-    columns = len(objective)
+    # Scaling keeps every number within what a float can hold, and changes no basis.
+    heights = [_largest(row.values()) for row in rows]
+    ends = [x / height for x, height in zip(right, heights, strict=True)]
+    width = _largest([*ends, *(x for x in (*lower, *upper) if x is not None)])
+    worth = _largest(objective)
     model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = columns, len(rows)
-    model.col_cost_ = np.array([-float(c) for c in objective])
-    model.col_lower_ = np.array([-infinity if x is None else float(x) for x in lower])
-    model.col_upper_ = np.array([infinity if x is None else float(x) for x in upper])
-    model.row_lower_ = model.row_upper_ = np.array([float(x) for x in right])
+    model.num_col_, model.num_row_ = len(objective), len(rows)
+    model.col_cost_ = np.array([-float(c / worth) for c in objective])
+    model.col_lower_ = np.array([-infinity if x is None else float(x / width) for x in lower])
+    model.col_upper_ = np.array([infinity if x is None else float(x / width) for x in upper])
+    model.row_lower_ = model.row_upper_ = np.array([float(x / width) for x in ends])
     starts, indices, values = [0], [], []
-    for row in rows:
+    for row, height in zip(rows, heights, strict=True):
         indices += list(row)
-        values += [float(x) for x in row.values()]
+        values += [float(x / height) for x in row.values()]
         starts.append(len(indices))
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     model.a_matrix_.start_ = starts
@@ -123,6 +127,10 @@ def propose(
         elif status == highspy.HighsBasisStatus.kUpper:
             at_upper.add(column)
     return basic, at_upper
+
+
+def _largest(numbers: Iterable[Fraction]) -> Fraction:
+    return max(map(abs, numbers), default=Fraction(0)) or Fraction(1)
 
 
 class _Simplex:

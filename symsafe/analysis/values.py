@@ -14,6 +14,7 @@ from symsafe.exact import exact
 from symsafe.model import MDP, Policy
 
 __all__ = [
+    "MAX_GUIDED_DISCOUNT",
     "Returns",
     "advantages",
     "evaluate",
@@ -23,6 +24,10 @@ __all__ = [
     "returns",
     "shape",
 ]
+
+
+MAX_GUIDED_DISCOUNT = 1 - Fraction(1, 10**9)
+"""Floating point, which only guides, never sees a discount above this: no system is singular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,17 +223,18 @@ def _proposed(
 ) -> list[int]:
     """Return the pairs that policy iteration in floating point ends with."""
     size = len(mdp.states)
+    discount = min(exact(mdp.discount), MAX_GUIDED_DISCOUNT)
     steps = np.zeros((len(rewards), size))
     for pair, row in enumerate(mdp.successors):
         for successor, probability in row:
-            steps[pair, successor] = float(exact(mdp.discount) * exact(probability))
-    gains = np.array([float(r) for r in rewards])
+            steps[pair, successor] = float(discount * exact(probability))
+    # Shifted and scaled into [0, 1]: this changes no policy order.
+    least = min(rewards)
+    scale = (max(rewards) - least) or Fraction(1)
+    gains = np.array([float((r - least) / scale) for r in rewards])
     choices = [min(pairs) for pairs in options]
     for _ in range(1000):
-        try:
-            values = np.linalg.solve(np.eye(size) - steps[choices], gains[choices])
-        except np.linalg.LinAlgError:
-            return choices
+        values = np.linalg.solve(np.eye(size) - steps[choices], gains[choices])
         outlook = sign * (gains + steps @ values)
         margin = 1e-9 * (1 + float(np.abs(outlook).max()))
         better = [max(pairs, key=lambda pair: outlook[pair]) for pairs in options]

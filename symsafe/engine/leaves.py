@@ -139,7 +139,9 @@ class LeafMaker:
         lift = ceil(self.horizon)
         for target in states:
             heights = [
-                grid if state == target else min(grid, ceil(reach[state, target] * grid) + lift)
+                grid
+                if state == target
+                else min(grid, ceil(Fraction(reach[state, target]) * grid) + lift)
                 for state in states
             ]
             if all(

@@ -10,17 +10,21 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
+from math import comb, lcm
+from operator import mul
 
+import highspy
 import numpy as np
+from numpy.typing import NDArray
 
+from symsafe.analysis.highs import quiet_solver
 from symsafe.analysis.linear import solve
 from symsafe.analysis.linear_program import maximise
 from symsafe.analysis.occupancy import support
 from symsafe.analysis.policies import count_deterministic_policies, deterministic_policies
 from symsafe.analysis.values import expected_return, shape
 from symsafe.engine.question import Question
-from symsafe.errors import UnsupportedError
+from symsafe.errors import EngineError, UnsupportedError
 from symsafe.model import Policy
 
 __all__ = ["MatrixRow", "SafetyMatrix", "safety_matrix"]
@@ -28,8 +32,12 @@ __all__ = ["MatrixRow", "SafetyMatrix", "safety_matrix"]
 MAX_POLICIES = 20_000
 MAX_BASES = 50_000
 MAX_ROWS = 200_000
+MAX_CANDIDATES = 5_000
+_RESOLUTION = 1 << 30
 
 Numbers = tuple[Fraction, ...]
+Weights = tuple[int, ...]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def safety_matrix(question: Question) -> SafetyMatrix:
     ------
     UnsupportedError
         If the MDP is too large to enumerate policies and bases: beyond 20,000 deterministic
-        policies, 50,000 bases, or 200,000 rows before reduction.
+        policies, 50,000 bases, 200,000 rows, or 5,000 rows that no other row dominates.
 
     Notes
     -----
@@ -112,18 +120,26 @@ def safety_matrix(question: Question) -> SafetyMatrix:
             f"the matrix of Theorem 3.5 has {count} rows here before reduction; "
             f"the limit is {MAX_ROWS}"
         )
-    rows: dict[Numbers, MatrixRow] = {}
+    found: dict[Numbers, tuple[Numbers, Policy]] = {}
     for gap in gaps:
         for taken, policy in supports.items():
             # R^ = EV on the support and min(R, EV) elsewhere; the gap is R - EV.
             change = tuple(
                 g if pair in taken or g > 0 else Fraction(0) for pair, g in enumerate(gap)
             )
-            reward = tuple(r - c for r, c in zip(question.rewards, change, strict=True))
-            entries = tuple(abs(c) for c in change)
-            rows.setdefault(entries, MatrixRow(entries, reward, policy))
-    kept = _irredundant(_undominated(sorted(rows)))
-    return SafetyMatrix(tuple(rows[entries] for entries in kept), question.reward_range)
+            found.setdefault(tuple(map(abs, change)), (change, policy))
+    candidates = _undominated(list(found))
+    if len(candidates) > MAX_CANDIDATES:
+        raise UnsupportedError(
+            f"the matrix of Theorem 3.5 has {len(candidates)} rows here that no other row "
+            f"dominates; the limit is {MAX_CANDIDATES}"
+        )
+    rows = []
+    for entries in _irredundant(candidates):
+        change, policy = found[entries]
+        reward = tuple(r - c for r, c in zip(question.rewards, change, strict=True))
+        rows.append(MatrixRow(entries, reward, policy))
+    return SafetyMatrix(tuple(rows), question.reward_range)
 
 
 def _minimal_supports(question: Question) -> dict[frozenset[int], Policy]:
@@ -163,32 +179,142 @@ def _gaps(question: Question) -> list[Numbers]:
 def _undominated(rows: list[Numbers]) -> list[Numbers]:
     """Drop rows that are at least another row in every entry; floats screen, fractions decide."""
     order = sorted(rows, key=sum)  # a row is dominated only by rows with a smaller sum
-    table = np.array([[float(x) for x in row] for row in order])
-    kept: list[int] = []
-    for i, row in enumerate(order):
-        near = np.flatnonzero((table[kept] <= table[i] + 1e-9 * (1 + table[i])).all(axis=1))
-        if not any(all(x <= y for x, y in zip(order[kept[k]], row, strict=True)) for k in near):
-            kept.append(i)
-    return sorted(order[i] for i in kept)
+    table = _floats(order)
+    kept: list[Numbers] = []
+    shown = np.empty_like(table)  # the rows kept so far, without copying them again
+    for row, numbers in zip(order, table, strict=True):
+        # Rounding is monotone, so a row that dominates also dominates in floating point.
+        near = np.flatnonzero((shown[: len(kept)] <= numbers).all(axis=1))
+        if not any(all(x <= y for x, y in zip(kept[k], row, strict=True)) for k in near):
+            shown[len(kept)] = numbers
+            kept.append(row)
+    return sorted(kept)
+
+
+def _floats(rows: list[Numbers]) -> Floats:
+    """Return rows as fractions of the greatest entry, in floating point."""
+    scale = max(map(max, rows)) or Fraction(1)
+    return np.array([[float(x / scale) for x in row] for row in rows])
 
 
 def _irredundant(rows: list[Numbers]) -> list[Numbers]:
-    """Drop rows that a convex combination of the others does not exceed (exact LP)."""
-    kept = list(rows)
-    for row in rows:
-        others = [other for other in kept if other != row]
-        if others and _is_covered(row, others):
-            kept = others
-    return kept
+    """Drop rows that a convex combination of the others does not exceed.
+
+    Clarkson's method: rows are compared with the vertices found so far, of which there are few. A
+    row that they do not cover is not yet decided, but it shows a distribution at which a vertex is
+    missing. Floats propose the distribution and the combination, exact arithmetic decides.
+    """
+    search = _CoverSearch(rows)
+    found: set[int] = set()
+    for position, row in enumerate(rows):
+        while position not in found:
+            weights, support = search.propose(position)
+            vertex = search.vertex_at(weights)
+            if vertex not in found:
+                found.add(vertex)
+                search.add(vertex)
+                continue
+            # Float says covered: a few vertices prove it, or else all of them decide.
+            if _excess([rows[k] for k in support], row)[0] <= 0:
+                break
+            excess, exact_weights = _excess([rows[k] for k in sorted(found)], row)
+            if excess <= 0:
+                break
+            vertex = search.vertex_at(_integers(exact_weights)[0])
+            found.add(vertex)
+            search.add(vertex)
+    return [rows[k] for k in sorted(found)]
 
 
-def _is_covered(row: Numbers, others: list[Numbers]) -> bool:
+def _excess(others: list[Numbers], row: Numbers) -> tuple[Fraction, Numbers]:
+    """Return by how much a convex combination has to exceed a row, and the D that shows it."""
     count, width = len(others), len(row)
+    one, zero = Fraction(1), Fraction(0)
+    if not count:
+        return one, (one / width,) * width
+    # Columns: the combination, slacks, the excess.
     equations = [
-        {**{j: other[i] for j, other in enumerate(others) if other[i]}, count + i: Fraction(1)}
+        {
+            **{j: other[i] for j, other in enumerate(others) if other[i]},
+            count + i: one,
+            count + width: -one,
+        }
         for i in range(width)
     ]
-    equations.append(dict.fromkeys(range(count), Fraction(1)))
-    zeros = [Fraction(0)] * (count + width)
-    found = maximise(zeros, equations, [*row, Fraction(1)], zeros, [None] * (count + width))
-    return found.status == "optimal"
+    equations.append(dict.fromkeys(range(count), one))
+    objective = [zero] * (count + width) + [-one]
+    lower: list[Fraction | None] = [zero] * (count + width)
+    found = maximise(
+        objective, equations, [*row, one], [*lower, None], [None] * (count + width + 1)
+    )
+    if found.value is None or found.multipliers is None:
+        raise EngineError(f"the linear programme of a redundant row is {found.status}")
+    return -found.value, found.multipliers[:width]
+
+
+class _CoverSearch:
+    """Floating-point search for convex combinations of vertices, warm-started in HiGHS.
+
+    Minimises the excess of a combination of the vertices over a row; the multipliers are a data
+    distribution at which the row is below all vertices by that excess. The rows are sorted.
+    """
+
+    def __init__(self, rows: list[Numbers]) -> None:
+        self.table = _floats(rows)
+        self.integers = [_integers(row) for row in rows]
+        self.vertices: list[int] = []
+        width = self.width = self.table.shape[1]
+        infinity = highspy.kHighsInf
+        self.solver = quiet_solver(1e-9)
+        for _ in range(width):
+            self.solver.addRow(0.0, 0.0, 0, np.empty(0, dtype=np.int32), np.empty(0))
+        self.solver.addRow(1.0, 1.0, 0, np.empty(0, dtype=np.int32), np.empty(0))
+        entries = np.arange(width, dtype=np.int32)
+        for i in range(width):
+            self.solver.addCol(0.0, 0.0, infinity, 1, entries[i : i + 1], np.ones(1))
+        self.solver.addCol(1.0, -infinity, infinity, width, entries, -np.ones(width))
+
+    def add(self, vertex: int) -> None:
+        """Let combinations use another vertex."""
+        entries = np.append(self.table[vertex], 1.0)
+        places = np.arange(self.width + 1, dtype=np.int32)
+        self.solver.addCol(0.0, 0.0, highspy.kHighsInf, len(entries), places, entries)
+        self.vertices.append(vertex)
+
+    def propose(self, position: int) -> tuple[Weights, list[int]]:
+        """Return a distribution, not normalised, and the vertices of a combination.
+
+        The first may tell the row apart from the vertices, the second may cover it.
+        """
+        if not self.vertices:
+            return (1,) * self.width, []
+        for i, x in enumerate(self.table[position]):
+            self.solver.changeRowBounds(i, float(x), float(x))
+        self.solver.run()
+        solution = self.solver.getSolution()
+        weights = tuple(max(0, round(-y * _RESOLUTION)) for y in solution.row_dual[: self.width])
+        shares = np.array(solution.col_value[self.width + 1 :])
+        if not any(weights):
+            return (1,) * self.width, []
+        return weights, [self.vertices[k] for k in np.flatnonzero(shares > 0)]
+
+    def vertex_at(self, weights: Weights) -> int:
+        """Return the row that is least at a distribution; among ties, the lexicographic first.
+
+        Exact, and always a vertex.
+        """
+        total = sum(weights)
+        products = self.table @ np.array([w / total for w in weights])
+        near = np.flatnonzero(products <= products.min() + 1e-9)
+        # The rows are sorted, and `min` keeps the first of equals.
+        return min((int(k) for k in near), key=lambda k: self._product(k, weights))
+
+    def _product(self, position: int, weights: Weights) -> Fraction:
+        numerators, denominator = self.integers[position]
+        return Fraction(sum(map(mul, numerators, weights)), denominator)
+
+
+def _integers(numbers: Numbers) -> tuple[Weights, int]:
+    """Return numerators over a common denominator, and that denominator."""
+    denominator = lcm(*(x.denominator for x in numbers))
+    return tuple(x.numerator * (denominator // x.denominator) for x in numbers), denominator

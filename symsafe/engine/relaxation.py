@@ -7,12 +7,14 @@ by `symsafe.engine.leaves` before it counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import highspy
 import numpy as np
 from numpy.typing import NDArray
 
 from symsafe.analysis.highs import quiet_solver
+from symsafe.analysis.values import MAX_GUIDED_DISCOUNT
 from symsafe.engine.question import Question
 
 __all__ = ["Guess", "Guide"]
@@ -41,7 +43,7 @@ class Guess:
 
 
 class Guide:
-    """Floating-point picture of a question, with rewards in units of the reward range.
+    """Floating-point picture of a question, with rewards shifted and scaled into [0, 1].
 
     Parameters
     ----------
@@ -55,16 +57,20 @@ class Guide:
         self.pair_states = np.array(mdp.pair_states)
         self.pair_ranges = mdp.pair_ranges
         self.starts = np.array([pairs.start for pairs in mdp.pair_ranges])
+        discount = min(question.discount, MAX_GUIDED_DISCOUNT)
         self.discounted = np.zeros((self.pairs, self.states))
         for pair, successors in enumerate(question.successors):
             for successor, probability in successors:
-                self.discounted[pair, successor] = float(question.discount * probability)
-        scale = question.reward_range
-        self.rewards = np.array([float(r / scale) for r in question.rewards])
+                self.discounted[pair, successor] = float(discount * probability)
+        # A constant added to the reward moves every return alike and changes no bound.
+        scale, least = question.reward_range, min(question.rewards)
+        self.rewards = np.array([float((r - least) / scale) for r in question.rewards])
         self.weights = np.array([float(w) for w in question.weights])
         self.initial = np.array([float(p) for p in question.initial])
-        self.bad_return = float(question.bad_return / scale)
-        self.horizon = float(1 / (1 - question.discount))
+        horizon = 1 / (1 - question.discount)
+        worst = (question.bad_return - least * horizon) / scale
+        self.bad_return = float(min(worst, Fraction(10**9)))
+        self.horizon = float(1 / (1 - discount))
         self.bellman = -self.discounted.copy()
         self.bellman[np.arange(self.pairs), self.pair_states] += 1.0
         self._plain = _CirculationProgramme(self)

@@ -1,0 +1,216 @@
+"""Every kind of evidence in a certificate proves what CERTIFICATE.md says it proves."""
+
+from __future__ import annotations
+
+import z3
+
+from symsafe.proof import Proof
+
+
+def witness() -> Proof:
+    """R^ <= EV with equality on the support of pi^: pi^ is optimal for R^."""
+    proof = Proof("witness: pi^ is optimal for R^", "CERTIFICATE.md, rule witness")
+    (start,) = proof.scalars("start")
+    pairs = proof.family("pair", "eta etahat q ev")
+    eta, chosen, model, level = pairs.quantities
+    sign = proof.axiom("sign", z3.And(eta >= 0, chosen >= 0), pairs, "eta, eta^ >= 0")
+    below = proof.axiom("below", model <= level, pairs, "R^ <= EV")
+    equal = proof.axiom(
+        "equal", z3.Implies(chosen > 0, model == level), pairs, "R^ = EV where eta^ > 0"
+    )
+    other, other_level = (
+        proof.sum("etaR", pairs, eta * model),
+        proof.sum("etaEV", pairs, eta * level),
+    )
+    own, own_level = (
+        proof.sum("etahatR", pairs, chosen * model),
+        proof.sum("etahatEV", pairs, chosen * level),
+    )
+    flow = proof.axiom(
+        "flow",
+        z3.And(other_level == start, own_level == start),
+        text="<eta, EV> = <E^T eta, V> = mu0 V for every occupancy measure (adjointness)",
+    )
+    first = proof.induction(
+        "any policy",
+        pairs,
+        lambda s: s(other) <= s(other_level),
+        [sign, below],
+        "<eta, R^> <= <eta, EV>",
+    )
+    second = proof.induction(
+        "this policy",
+        pairs,
+        lambda s: s(own) == s(own_level),
+        [sign, equal],
+        "<eta^, R^> = <eta^, EV>",
+    )
+    proof.z3("conclusion", other <= own, [flow, first, second], text="J_R^(pi) <= J_R^(pi^)")
+    return proof
+
+
+def value_leaf() -> Proof:
+    """U <= R + gamma tau U on the allowed pairs: no policy of the node returns less than mu0 U."""
+    proof = Proof("value leaf: J >= mu0 U", "CERTIFICATE.md, rule tree")
+    start, bad = proof.scalars("start b")
+    pairs = proof.family("pair", "eta r eu allowed")
+    eta, reward, level, allowed = pairs.quantities
+    policy = proof.axiom(
+        "policy",
+        z3.And(eta >= 0, z3.Implies(allowed != 1, eta == 0)),
+        pairs,
+        "eta >= 0, and 0 where an action is not allowed",
+    )
+    below = proof.axiom(
+        "below", z3.Implies(allowed == 1, level <= reward), pairs, "EU <= R if allowed"
+    )
+    returned, shaped = proof.sum("J", pairs, eta * reward), proof.sum("etaEU", pairs, eta * level)
+    flow = proof.axiom(
+        "flow", shaped == start, text="<eta, EU> = <E^T eta, U> = mu0 U (adjointness)"
+    )
+    more = proof.axiom("more", start > bad, text="mu0 U > b")
+    bound = proof.induction(
+        "bound", pairs, lambda s: s(returned) >= s(shaped), [policy, below], "<eta, R> >= <eta, EU>"
+    )
+    proof.z3("conclusion", returned > bad, [bound, flow, more], text="no policy here is bad")
+    return proof
+
+
+def circulation_leaf() -> Proof:
+    """Rules 1 to 4: every bad policy of the node costs at least <y, R> - kappa b."""
+    proof = Proof("circulation leaf: cost >= <y, R> - kappa b", "CERTIFICATE.md, rule tree")
+    kappa, bad, returned = proof.scalars("kappa b J")
+    pairs = proof.family("pair", "D y eta low high r q ev taken forced")
+    data, flow, eta, low, high, reward, model, level, taken, forced = pairs.quantities
+    multiplier = proof.axiom("multiplier", kappa >= 0, text="kappa >= 0")
+    policy = proof.axiom(
+        "policy",
+        z3.And(
+            z3.Implies(taken == 1, z3.And(low <= eta, eta <= high)),
+            z3.Implies(taken != 1, eta == 0),
+            z3.Implies(forced == 1, taken == 1),
+            eta >= 0,
+            data >= 0,
+        ),
+        pairs,
+        "the policy takes forced pairs; where it takes a pair, its occupancy is within the bounds",
+    )
+    rules = proof.axiom(
+        "rules",
+        z3.And(
+            z3.If(forced == 1, flow <= data + kappa * low, flow <= data),
+            z3.Implies(forced != 1, flow >= 0),
+            z3.Implies(taken == 1, flow >= kappa * high - data),
+        ),
+        pairs,
+        "rules 2 and 3",
+    )
+    optimal = proof.axiom(
+        "optimality",
+        z3.And(model <= level, z3.Implies(taken == 1, model == level)),
+        pairs,
+        "R^ <= EV, with equality where the policy goes",
+    )
+    error = z3.If(model >= reward, model - reward, reward - model)
+    moved = flow - kappa * eta
+    feasible = proof.z3(
+        "feasible",
+        z3.And(moved <= data, z3.If(taken == 1, moved >= -data, moved >= 0)),
+        [multiplier, policy, rules],
+        pairs,
+        "w = y - kappa eta is within -D [taken] <= w <= D",
+    )
+    each = proof.z3(
+        "each pair",
+        data * error >= moved * reward - moved * level,
+        [feasible, optimal],
+        pairs,
+        "D |R^ - R| >= w (R - EV)",
+    )
+    cost = proof.sum("cost", pairs, data * error)
+    priced = proof.sum("wR", pairs, moved * reward)
+    shaped = proof.sum("wEV", pairs, moved * level)
+    flow_reward = proof.sum("yR", pairs, flow * reward)
+    own = proof.sum("etaR", pairs, eta * reward)
+    balance = proof.axiom(
+        "balance",
+        shaped == 0,
+        text="rule 1: E^T w = kappa mu0 - kappa E^T eta = 0, so <w, EV> = 0 (adjointness)",
+    )
+    summed = proof.induction(
+        "all pairs",
+        pairs,
+        lambda s: s(cost) >= s(priced) - s(shaped),
+        [each],
+        "summed over the pairs",
+    )
+    parts = proof.induction(
+        "parts",
+        pairs,
+        lambda s: s(priced) == s(flow_reward) - kappa * s(own),
+        text="<w, R> = <y, R> - kappa <eta, R>",
+    )
+    return_ = proof.axiom(
+        "return", z3.And(own == returned, returned <= bad), text="the policy is bad"
+    )
+    proof.z3(
+        "conclusion",
+        cost >= flow_reward - kappa * bad,
+        [multiplier, balance, summed, parts, return_],
+        text="cost >= <y, R> - kappa b",
+    )
+    return proof
+
+
+def split() -> Proof:
+    """If the children's actions cover the allowed set, every policy of a node is in some child."""
+    proof = Proof("split: the children cover the node", "CERTIFICATE.md, rule tree")
+    actions = proof.family("action", "allowed chosen inchild")
+    allowed, chosen, inside = actions.quantities
+    cover = proof.axiom(
+        "cover", z3.Implies(allowed == 1, inside == 1), actions, "allowed actions are in some child"
+    )
+    policy = proof.axiom(
+        "policy", z3.Implies(chosen == 1, allowed == 1), actions, "the action taken is allowed"
+    )
+    proof.z3(
+        "conclusion",
+        z3.Implies(chosen == 1, inside == 1),
+        [cover, policy],
+        actions,
+        "the action taken is in some child, and elsewhere the child allows what the node allows",
+    )
+    return proof
+
+
+def duplicate() -> Proof:
+    """Exchanging an action for a copy with no more data does not raise the cost."""
+    proof = Proof("duplicate: the copy with less data costs no more", "CERTIFICATE.md, rule tree")
+    weight, less, reward, level, other = proof.scalars("Dtaken Dcopy r ev qcopy")
+
+    def error(model: z3.ArithRef) -> z3.ArithRef:
+        return z3.If(model >= reward, model - reward, reward - model)
+
+    given = proof.axiom(
+        "given",
+        z3.And(less >= 0, less <= weight, other <= level),
+        text="D(copy) <= D(taken); before the exchange R^(taken) = EV and R^(copy) <= EV",
+    )
+    lowered = z3.If(reward <= level, reward, level)
+    proof.z3(
+        "conclusion",
+        less * error(level) + weight * error(lowered)
+        <= weight * error(level) + less * error(other),
+        [given],
+        text="after it R^(copy) = EV and R^(taken) = min(R, EV): both errors add up to no more",
+    )
+    return proof
+
+
+PROOFS = (witness, value_leaf, circulation_leaf, split, duplicate)
+
+if __name__ == "__main__":
+    for build in PROOFS:
+        built = build()
+        print(built)
+        print(built.check())

@@ -1,0 +1,97 @@
+"""The dual of cost(pi), weak direction: a circulation bounds what any reward model costs.
+
+Let w satisfy E^T w = 0, w <= D everywhere, w >= -D on the support of pi and w >= 0 off it. If pi is
+optimal for R^, that is R^ <= EV with equality on the support, then sum D |R^ - R| >= <w, R>.
+"""
+
+from __future__ import annotations
+
+import z3
+
+from symsafe.proof import Proof
+
+
+def adjoint() -> Proof:
+    """<w, EV> = <E^T w, V>, by induction over the pairs, each step by induction over the states."""
+    proof = Proof("E and its transpose are adjoint", "finite sums")
+    (w,) = proof.scalars("w")
+    states = proof.family("t", "V g e")
+    potential, collected, entry = states.quantities
+    before = proof.sum("Vg", states, potential * collected)
+    added = proof.sum("EV", states, potential * entry)
+    after = proof.sum("Vh", states, potential * (collected + w * entry))
+    linear = proof.induction(
+        "one pair",
+        states,
+        lambda s: s(after) == s(before) + w * s(added),
+        text="adding the pair p to E^T w adds w(p) (EV)(p) to <E^T w, V>",
+    )
+    left, left_after = proof.scalars("left left_after")
+    hypothesis = proof.axiom(
+        "so far",
+        left == before,
+        text="induction hypothesis: <w, EV> = <E^T w, V> on the pairs so far",
+    )
+    definition = proof.axiom(
+        "next", left_after == left + w * added, text="definition of the next partial sum of <w, EV>"
+    )
+    proof.z3("start", z3.RealVal(0) == 0, text="without pairs both sides are 0")
+    proof.z3(
+        "induction step",
+        left_after == after,
+        [linear, hypothesis, definition],
+        text="the equality holds with the pair p as well",
+    )
+    return proof
+
+
+def proof() -> Proof:
+    """The weak direction of the dual."""
+    proof = Proof("cost(pi) >= <w, R> for every feasible circulation w", "THEORY, section 2; ours")
+    pairs = proof.family("pair", "D w r q ev taken")
+    data, flow, reward, model, level, taken = pairs.quantities
+    on_support = taken == 1
+    error = z3.If(model >= reward, model - reward, reward - model)
+    capacity = proof.axiom(
+        "capacity",
+        z3.And(flow <= data, data >= 0, z3.If(on_support, flow >= -data, flow >= 0)),
+        pairs,
+        "-D [on the support] <= w <= D",
+    )
+    optimal = proof.axiom(
+        "optimality",
+        z3.And(model <= level, z3.Implies(on_support, model == level)),
+        pairs,
+        "R^ <= EV, with equality on the support",
+    )
+    cost = proof.sum("cost", pairs, data * error)
+    priced = proof.sum("wR", pairs, flow * reward)
+    shaped = proof.sum("wEV", pairs, flow * level)
+    circulation = proof.axiom(
+        "circulation", shaped == 0, text="<w, EV> = <E^T w, V> = 0 (adjointness; E^T w = 0)"
+    )
+    each = proof.z3(
+        "each pair",
+        data * error >= flow * reward - flow * level,
+        [capacity, optimal],
+        pairs,
+        "D |R^ - R| >= w (R - R^) >= w (R - EV)",
+    )
+    added = proof.induction(
+        "all pairs",
+        pairs,
+        lambda s: s(cost) >= s(priced) - s(shaped),
+        [each],
+        "sum D |R^ - R| >= <w, R> - <w, EV>",
+    )
+    proof.z3("conclusion", cost >= priced, [added, circulation], text="sum D |R^ - R| >= <w, R>")
+    return proof
+
+
+PROOFS = (adjoint, proof)
+
+if __name__ == "__main__":
+    for build in PROOFS:
+        built = build()
+        print(built)
+        print(built.check())

@@ -1,0 +1,195 @@
+"""The machine-checked proofs hold, and break when a hypothesis or a constant is changed."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sympy
+import z3
+
+from symsafe import MDP, DataDistribution, SafetyProblem, radius
+from symsafe.proof import Proof, ProofFailed
+
+SCRIPTS = sorted((Path(__file__).parent.parent / "proofs").glob("*.py"))
+
+
+def builders() -> Iterator[tuple[str, Callable[[], Proof]]]:
+    for path in SCRIPTS:
+        spec = importlib.util.spec_from_file_location(f"proof_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        for build in module.PROOFS:
+            yield f"{path.stem}.{build.__name__}", build
+
+
+BUILDERS = dict(builders())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_step_is_discharged(name: str) -> None:
+    """Each proof checks, prints, and exports its queries."""
+    proof = BUILDERS[name]()
+    report = proof.check()
+    assert sum(report.steps.values()) == len(proof.steps)
+    assert all(step.name in str(proof) for step in proof.steps)
+    assert proof.to_latex().count("\\item") == len(proof.steps)
+    assert len(report.axioms) == report.steps.get("axiom", 0)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_exported_queries_are_unsatisfiable(name: str) -> None:
+    """Each exported query, parsed from its text in a new context, is refuted again."""
+    for step, text in BUILDERS[name]().to_smtlib().items():
+        solver = z3.Solver(ctx=z3.Context())
+        solver.from_string(text)
+        assert solver.check() == z3.unsat, step
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_hypothesis_is_needed(name: str) -> None:
+    """Without any one of the axioms that it uses, a proof fails."""
+    proof = BUILDERS[name]()
+    used = {premise for step in proof.steps for premise in step.premises}
+    for axiom in proof.steps:
+        if axiom.rule != "axiom" or axiom.name not in used:
+            continue
+        broken = BUILDERS[name]()
+        broken.steps = [
+            replace(
+                step,
+                queries=tuple(
+                    (part, z3.And([c for c in query.children() if not c.eq(axiom.claim)]))
+                    for part, query in step.queries
+                ),
+            )
+            for step in proof.steps
+        ]
+        with pytest.raises(ProofFailed):
+            broken.check()
+
+
+def test_a_wrong_constant_is_refused_with_a_countermodel() -> None:
+    """Half a sum is not a bound of the sum of absolute values."""
+    proof = Proof("wrong", "test")
+    family = proof.family("i", "x")
+    (x,) = family.quantities
+    total = proof.sum("S", family, x)
+    absolute = proof.sum("A", family, z3.If(x >= 0, x, -x))
+    proof.induction("bound", family, lambda s: 2 * s(total) <= s(absolute))
+    with pytest.raises(ProofFailed) as caught:
+        proof.check()
+    assert caught.value.step == "bound"
+    assert "countermodel" in caught.value.reason
+
+
+def test_a_strict_claim_fails_in_its_base() -> None:
+    """An empty sum refutes a strict inequality."""
+    proof = Proof("strict", "test")
+    family = proof.family("i", "x")
+    (x,) = family.quantities
+    total = proof.sum("S", family, x * x)
+    proof.induction("positive", family, lambda s: s(total) > 0)
+    with pytest.raises(ProofFailed) as caught:
+        proof.check()
+    assert caught.value.reason.startswith("base")
+
+
+def test_facts_about_whole_sums_do_not_leak_into_partial_sums() -> None:
+    """That a whole sum is 0 says nothing about its parts."""
+    proof = Proof("leak", "test")
+    family = proof.family("i", "x")
+    (x,) = family.quantities
+    total, square = proof.sum("S", family, x), proof.sum("Q", family, x * x)
+    zero = proof.axiom("zero", total == 0)
+    proof.induction("wrong", family, lambda s: s(square) <= s(total), [zero])
+    with pytest.raises(ProofFailed):
+        proof.check()
+
+
+def test_terms_are_bounded_by_their_sum_only_if_no_term_is_negative() -> None:
+    """The rule `term` needs the sign."""
+    for sign, holds in ((True, True), (False, False)):
+        proof = Proof("term", "test")
+        family = proof.family("i", "x")
+        (x,) = family.quantities
+        total = proof.sum("S", family, x)
+        premises = [proof.axiom("sign", x >= 0, family)] if sign else []
+        proof.term("entry", total, premises)
+        if holds:
+            assert proof.check().steps["term"] == 1
+        else:
+            with pytest.raises(ProofFailed):
+                proof.check()
+
+
+def test_indexed_quantities_stay_in_their_family() -> None:
+    """A scalar step cannot use an indexed quantity, nor one family another's."""
+    proof = Proof("scope", "test")
+    first, second = proof.family("i", "x"), proof.family("j", "y")
+    (x,), (y,) = first.quantities, second.quantities
+    local = proof.axiom("local", x >= 0, first)
+    for attempt in (
+        lambda: proof.axiom("escape", x >= 0),
+        lambda: proof.z3("mixed", x >= y, [], first),
+        lambda: proof.sum("S", second, x),
+        lambda: proof.z3("borrowed", y >= 0, [local], second),
+        lambda: proof.z3("scalar", z3.BoolVal(True), [local]),
+    ):
+        with pytest.raises(ProofFailed):
+            attempt()
+
+
+def test_steps_use_earlier_steps_of_the_same_proof_only() -> None:
+    """A step of another proof is no premise; names are unique and leave partial sums alone."""
+    other = Proof("other", "test")
+    foreign = other.axiom("fact", z3.BoolVal(True))
+    proof = Proof("this", "test")
+    with pytest.raises(ProofFailed):
+        proof.z3("step", z3.BoolVal(True), [foreign])
+    proof.axiom("fact", z3.BoolVal(True))
+    with pytest.raises(ProofFailed):
+        proof.axiom("fact", z3.BoolVal(True))
+    proof.scalars("a")
+    for name in ("a", "S.partial"):
+        with pytest.raises(ProofFailed):
+            proof.scalars(name)
+
+
+def test_identities_are_decided_by_normal_form() -> None:
+    """Equal rational functions pass, different ones are shown with their difference."""
+    x = sympy.Symbol("x")
+    proof = Proof("identity", "test")
+    proof.identity("equal", (x**2 - 1) / (x - 1), x + 1)
+    assert proof.check().steps == {"sympy": 1}
+    proof.identity("different", (x + 1) ** 2, x**2 + 1)
+    with pytest.raises(ProofFailed, match="differ by 2"):
+        proof.check()
+
+
+def test_a_certificate_proves_its_own_claim_only() -> None:
+    """Another claim than the certificate's is refused, and so is a corrupted certificate."""
+    mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+    certificate = radius(SafetyProblem(mdp, DataDistribution.uniform(mdp), 1)).certificate
+    assert certificate is not None
+    claim = {"kind": "radius", "regret": "1", "lower": "1/2", "upper": "1/2"}
+    proof = Proof("instance", "test")
+    step = proof.certificate("radius", certificate, claim)
+    assert proof.check().steps == {"certificate": 1}
+    with pytest.raises(ProofFailed):
+        proof.z3("use", z3.BoolVal(True), [step])
+    proof.certificate("stronger", certificate, {**claim, "lower": "2/3"})
+    with pytest.raises(ProofFailed, match="claims"):
+        proof.check()
+    broken = Proof("broken", "test")
+    stronger = {**certificate.document, "claim": {**claim, "lower": "2/3", "upper": "2/3"}}
+    broken.certificate("forged", replace(certificate, document=stronger), stronger["claim"])
+    with pytest.raises(ProofFailed):
+        broken.check()
