@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from instances import random_sparse, to_problem
 
-from symsafe import checker, problems, save_problem
+from symsafe import checker, cli, problems, save_problem
 
 COMMAND = [sys.executable, "-m", "symsafe"]
 
@@ -141,6 +141,21 @@ def test_bad_input_is_one_line_and_exits_2(arguments: tuple[str, ...], named: st
     assert "Traceback" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_a_crash_never_looks_like_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unexpected error exits 3, not 1, which would mean unsafe."""
+
+    def crash(**_options: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(cli, "app", crash)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_an_unknown_option_exits_2() -> None:

@@ -62,6 +62,32 @@ def test_decide_is_unsafe_exactly_from_the_radius_on(chunk: int) -> None:
             assert verdict.certificate.kind == expected
 
 
+@pytest.mark.parametrize("discount", ["0", "9/10", str(1 - Fraction(1, 10**400))])
+@pytest.mark.parametrize("shift", [0, 10**400, -(10**400)])
+@pytest.mark.parametrize("scale", [Fraction(1, 10**400), Fraction(1), Fraction(10**400)])
+def test_magnitudes_beyond_floats_change_nothing(
+    discount: str, shift: int, scale: Fraction
+) -> None:
+    """Rewards and discounts that no float holds ended in a crash once; regret is scale-free."""
+
+    def problem(shift: int, scale: Fraction) -> SafetyProblem:
+        step = {"mix": {"s": "1/2", "t": "1/2"}, "home": {"s": 1}}
+        mdp = MDP.from_tables(
+            transitions={"s": step, "t": step},
+            reward={
+                "s": {"mix": shift + scale, "home": shift},
+                "t": {"mix": shift - 2 * scale, "home": shift + scale / 3},
+            },
+            initial={"s": "1/3", "t": "2/3"},
+            discount=discount,
+        )
+        return SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2")
+
+    verdict = radius(problem(shift, scale))
+    assert verdict.is_exact
+    assert verdict.lower == radius(problem(0, Fraction(1))).lower
+
+
 KNOWN = {
     "V1": (
         MDP.bandit({"s": {"a": 1, "b": "2/5", "c": 0}}),

@@ -179,17 +179,16 @@ def _descend(
 ) -> Policy:
     """Change the action of one state at a time while the policy stays bad and becomes cheaper."""
     mdp, improved = question.mdp, True
+    choices, least = policy.choices, cost(question, policy)
     while improved:
         improved = False
         for state, names in enumerate(mdp.actions):
             for action in range(len(names)):
-                choices = policy.choices
-                other = Policy.deterministic(mdp, (*choices[:state], action, *choices[state + 1 :]))
-                if (
-                    cost(question, other) < cost(question, policy)
-                    and expected_return(mdp, other) <= question.bad_return
-                ):
-                    policy, improved = other, True
+                changed = (*choices[:state], action, *choices[state + 1 :])
+                other = Policy.deterministic(mdp, changed)
+                found = cost(question, other)
+                if found < least and expected_return(mdp, other) <= question.bad_return:
+                    policy, choices, least, improved = other, changed, found, True
     return policy
 
 
