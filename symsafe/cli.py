@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
+import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem, load_problem
+from symsafe.proof import Proof, ProofFailed
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -262,10 +265,50 @@ def example(
         print(problems.text(name), end="")
 
 
+@app.command()
+def prove(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which script; all of them by default.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print every step.")] = False,
+) -> None:
+    """Check the machine-checked proofs, and say on which axioms each rests.
+
+    Example: symsafe prove proposition_3_2 --show
+    """
+    for title, builders in _proofs(name):
+        for build in builders:
+            proof = build()
+            report = proof.check()
+            steps = ", ".join(f"{count} by {rule}" for rule, count in report.steps.items())
+            print(f"proven  {title}: {report.title} ({steps})")
+            if show:
+                print(proof)
+            for axiom in report.axioms:
+                print(f"        rests on {axiom}")
+
+
+def _proofs(name: str | None) -> Iterator[tuple[str, tuple[Callable[[], Proof], ...]]]:
+    """Yield the proof scripts: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    folder = next((f for f in (package / "proofs", package.parent / "proofs") if f.is_dir()), None)
+    scripts = {path.stem: path for path in sorted(folder.glob("*.py"))} if folder else {}
+    if name is not None and name not in scripts:
+        near = difflib.get_close_matches(name, scripts, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InputError("proof", name, f"one of {', '.join(scripts)}{hint}")
+    for stem, path in scripts.items():
+        if name in (None, stem):
+            yield stem, runpy.run_path(str(path))["PROOFS"]
+
+
 def main() -> NoReturn:
     """Run the command line; documented errors become one line and exit status 2."""
     try:
         app(standalone_mode=True)
+    except ProofFailed as error:
+        print(f"symsafe: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
     except SymsafeError as error:
         print(f"symsafe: {error}", file=sys.stderr)
         raise SystemExit(_UNKNOWN if isinstance(error, EngineError) else _BAD_INPUT) from None

@@ -143,6 +143,15 @@ def test_bad_input_is_one_line_and_exits_2(arguments: tuple[str, ...], named: st
     assert result.stdout == ""
 
 
+def test_prove_checks_the_proofs_and_lists_their_axioms() -> None:
+    """One script by name; an unknown name is bad input."""
+    result = symsafe("prove", "occupancy")
+    assert result.returncode == 0
+    assert result.stdout.startswith("proven")
+    assert "rests on sign" in result.stdout
+    assert "did you mean occupancy?" in symsafe("prove", "ocupancy").stderr
+
+
 def test_a_crash_never_looks_like_a_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,1 @@
+"""Instances of the theorems: hypotheses checked exactly, conclusions certified."""
