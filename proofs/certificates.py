@@ -80,8 +80,8 @@ def circulation_leaf() -> Proof:
     """Rules 1 to 4: every bad policy of the node costs at least <y, R> - kappa b."""
     proof = Proof("circulation leaf: cost >= <y, R> - kappa b", "CERTIFICATE.md, rule tree")
     kappa, bad, returned = proof.scalars("kappa b J")
-    pairs = proof.family("pair", "D y eta low high r q ev taken forced")
-    data, flow, eta, low, high, reward, model, level, taken, forced = pairs.quantities
+    pairs = proof.family("pair", "D y eta low high r q ev taken forced w")
+    data, flow, eta, low, high, reward, model, level, taken, forced, change = pairs.quantities
     multiplier = proof.axiom("multiplier", kappa >= 0, text="kappa >= 0")
     policy = proof.axiom(
         "policy",
@@ -120,16 +120,24 @@ def circulation_leaf() -> Proof:
         pairs,
         "w = y - kappa eta is within -D [taken] <= w <= D",
     )
+    named = proof.axiom("w", change == moved, pairs, "definition: w = y - kappa eta")
+    capacity = proof.z3(
+        "capacity",
+        z3.And(change <= data, z3.If(taken == 1, change >= -data, change >= 0)),
+        [feasible, named],
+        pairs,
+        "the same, for w",
+    )
     each = proof.z3(
         "each pair",
-        data * error >= moved * reward - moved * level,
-        [feasible, optimal],
+        data * error >= change * reward - change * level,
+        [capacity, optimal],
         pairs,
-        "D |R^ - R| >= w (R - EV)",
+        "D |R^ - R| >= w (R - R^) >= w (R - EV)",
     )
     cost = proof.sum("cost", pairs, data * error)
-    priced = proof.sum("wR", pairs, moved * reward)
-    shaped = proof.sum("wEV", pairs, moved * level)
+    priced = proof.sum("wR", pairs, change * reward)
+    shaped = proof.sum("wEV", pairs, change * level)
     flow_reward = proof.sum("yR", pairs, flow * reward)
     own = proof.sum("etaR", pairs, eta * reward)
     balance = proof.axiom(
@@ -148,6 +156,7 @@ def circulation_leaf() -> Proof:
         "parts",
         pairs,
         lambda s: s(priced) == s(flow_reward) - kappa * s(own),
+        [named],
         text="<w, R> = <y, R> - kappa <eta, R>",
     )
     return_ = proof.axiom(
