@@ -30,6 +30,7 @@ ROOMS = [
     "verdict",
     "theorems",
     "proof",
+    "display",
     "importers",
     "problems",
     "cli",

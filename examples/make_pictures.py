@@ -1,0 +1,47 @@
+"""Draw the pictures that README shows, into docs/pictures (needs the extra ``plot``)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+from symsafe import MDP, DataDistribution, SafetyProblem, loads_problem, problems
+from symsafe.display.polytope import plot_safe_polytope
+from symsafe.engine.matrix import safety_matrix
+from symsafe.engine.question import Question
+
+mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "symsafe"
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+
+
+def two_states() -> SafetyProblem:
+    """Two states with two actions each."""
+    mdp = MDP.from_arrays(
+        [[["2/3", "1/3"], ["1/3", "2/3"]], [["1/2", "1/2"], [0, 1]]],
+        [[3, 0], [1, -2]],
+        ["1/3", "2/3"],
+        "3/4",
+    )
+    return SafetyProblem(mdp, DataDistribution.uniform(mdp), "2/3")
+
+
+def main() -> None:
+    """Write polytopes.svg: one state with three actions, and two states with two actions each."""
+    figure = plt.figure(figsize=(9, 4.2))
+    bandit = loads_problem(problems.text("tight-bandit"))
+    for place, problem, epsilon, projection in (
+        (121, bandit, Fraction(1, 10), None),
+        (122, two_states(), Fraction(1, 10), "3d"),
+    ):
+        names = [".".join(pair) for pair in problem.mdp.pairs]
+        ax = figure.add_subplot(place, projection=projection)
+        plot_safe_polytope(safety_matrix(Question.of(problem)), epsilon, names, ax=ax)
+    figure.savefig(PICTURES / "polytopes.svg", metadata={"Date": None}, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures of what symsafe finds; they need the extra ``plot``."""
