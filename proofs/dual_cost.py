@@ -6,9 +6,12 @@ optimal for R^, that is R^ <= EV with equality on the support, then sum D |R^ - 
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import z3
 
-from symsafe.proof import Proof
+from symsafe import MDP, DataDistribution, SafetyProblem, radius
+from symsafe.proof import Proof, ProofFailed
 
 
 def adjoint() -> Proof:
@@ -88,7 +91,31 @@ def proof() -> Proof:
     return proof
 
 
-PROOFS = (adjoint, proof)
+def strong() -> Proof:
+    """Strong duality at an instance: a reward model and a tree of circulations meet in one number.
+
+    Every certificate of an exact radius is such an instance; here that of two states with two
+    actions each and discount 3/4.
+    """
+    proof = Proof("the dual is attained: radius 9/70", "THEORY, section 10, instance V3")
+    mdp = MDP.from_arrays(
+        transitions=[[["2/3", "1/3"], ["1/3", "2/3"]], [["1/2", "1/2"], [0, 1]]],
+        reward=[[3, 0], [1, -2]],
+        initial=["1/3", "2/3"],
+        discount="3/4",
+    )
+    weights = tuple(Fraction(x) for x in ("1/8", "3/8", "1/3", "1/6"))
+    found = radius(SafetyProblem(mdp, DataDistribution(mdp, weights), regret="2/3"))
+    if found.certificate is None:
+        raise ProofFailed(proof.title, "radius", "no certificate was found")
+    claim = {"kind": "radius", "regret": "2/3", "lower": "9/70", "upper": "9/70"}
+    proof.certificate(
+        "radius", found.certificate, claim, "no bad policy costs less than 9/70, and one costs it"
+    )
+    return proof
+
+
+PROOFS = (adjoint, proof, strong)
 
 if __name__ == "__main__":
     for build in PROOFS:

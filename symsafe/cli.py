@@ -28,6 +28,7 @@ from symsafe.errors import CertificateRejected, EngineError, InputError, Symsafe
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
+from symsafe.theorems import THEOREMS, find
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -247,6 +248,57 @@ def matrix(
             cells = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
             print("  ".join(cells))
     raise typer.Exit(0)
+
+
+@app.command()
+def theorem(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which one; see --list.")
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="Problem file (TOML or JSON); - for standard input."),
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the theorems.")] = False,
+    sharp: Annotated[
+        bool, typer.Option("--sharp", help="The stronger form of ours, where there is one.")
+    ] = False,
+    certificate: CertificateOut = None,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Verify an instance of a theorem of the paper: hypotheses, construction, certificate.
+
+    Exit status 0 when the conclusion is certified, 1 when a hypothesis fails.
+
+    Example: symsafe theorem proposition-3.3 examples/chatbot.toml
+    """
+    if show_list:
+        width = max(map(len, THEOREMS))
+        for known, entry in THEOREMS.items():
+            more = " (--sharp: a stronger form of ours)" if entry.sharp else ""
+            print(f"{known:<{width}}  {entry.summary}{more}")
+        raise typer.Exit(0)
+    if name is None or file is None:
+        raise InputError("theorem", name, "the name of a theorem and a problem file, or --list")
+    entry = find(name)
+    verify = entry.sharp if sharp else entry.verify
+    if verify is None:
+        known = ", ".join(known for known, entry in THEOREMS.items() if entry.sharp)
+        raise InputError("sharp", name, f"a theorem with a stronger form: {known}")
+    started = time.perf_counter()
+    report = verify(_load(file, at))
+    if certificate is not None and report.certificate is not None:
+        report.certificate.save(certificate)
+    if as_json:
+        written = str(certificate) if certificate is not None and report.certificate else None
+        seconds = round(time.perf_counter() - started, 3)
+        _print_json(report.to_record() | {"certificate": written, "seconds": seconds})
+    else:
+        print(report)
+        if report.certificate is not None:
+            print(f"certified: {report.certificate.check().sentence}")
+    raise typer.Exit(0 if report.holds else 1)
 
 
 @app.command()

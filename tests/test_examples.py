@@ -160,6 +160,53 @@ def test_example_script_prints_what_is_expected(script: str, printed: str, tmp_p
     assert out.exists() == (script == "chatbot")
 
 
+REPORTS = {
+    "theorem_3_1": (
+        "theorem-3.1 (Fluri et al., ICML 2025; the epsilon is ours)\n"
+        "  holds: D(s,a) > 0 for every pair (min D = 1/3; margin 1/3)\n"
+        "  holds: L > 0 (L = 3/5; margin 3/5)\n"
+        "  epsilon: 1/10\n"
+        "  therefore: D is safe at epsilon = 1/10\n"
+        "D is safe: no reward with error <= 1/10 has an optimal policy with regret >= 3/5\n"
+    ),
+    "proposition_3_2": (
+        "the paper's form holds: False\nthe sharp form holds: True\nat SHARP itself: unsafe\n"
+    ),
+    "proposition_3_3": (
+        "proposition-3.3 (Fluri et al., ICML 2025, in the non-strict form)\n"
+        "  holds: Reg(policy) >= L (Reg = 1; margin 0)\n"
+        "  holds: D(supp policy) <= epsilon (D(supp) = 1/100, epsilon = 1/100; margin 0)\n"
+        "  policy: Policy(prompt: cipher)\n"
+        "  policy is: the lightest bad one\n"
+        "  reward model: (1, 0, 1)\n"
+        "  its error: 1/100\n"
+        "  therefore: D is unsafe at epsilon = 1/100\n"
+    ),
+    "corollary_3_4": ("the paper's form holds: False\nk >= 1/epsilon - 1 holds: True\n"),
+    "theorem_3_5": (
+        "theorem-3.5 (Fluri et al., ICML 2025; the rows are ours)\n"
+        "  holds: range R > 0 (range R = 2; margin 2)\n"
+        "  holds: range J > 0 (range J = 3/2; margin 3/2)\n"
+        "  M: ((0, 0, 0, 2), (0, 0, 2, 0))\n"
+        "  M D: (1/2, 1/2)\n"
+        "  therefore: the safety radius of D is min M D / range R = 1/4\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("script", REPORTS)
+def test_theorem_script_prints_its_report(script: str, tmp_path: Path) -> None:
+    """One script a result of the paper, of ten lines of code at most."""
+    path = EXAMPLES / f"{script}.py"
+    run = subprocess.run(
+        [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == REPORTS[script]
+    code = [line for line in path.read_text().splitlines()[1:] if line]
+    assert len(code) <= 10
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     """Also a name that would be a path elsewhere."""
     for name, hint in (("chatbott", "chatbot?"), ("../problems/chatbot", "")):

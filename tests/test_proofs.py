@@ -96,6 +96,111 @@ def test_every_hypothesis_is_needed(name: str) -> None:
             broken.check()
 
 
+def on_atoms(change: Callable[[z3.BoolRef], z3.BoolRef], claim: z3.BoolRef) -> z3.BoolRef:
+    """A claim with each comparison changed, that of an implication only in its conclusion."""
+    if z3.is_and(claim) or z3.is_or(claim):
+        join = z3.And if z3.is_and(claim) else z3.Or
+        return join([on_atoms(change, part) for part in claim.children()])
+    if z3.is_implies(claim):
+        return z3.Implies(claim.arg(0), on_atoms(change, claim.arg(1)))
+    return change(claim)
+
+
+def strict(claim: z3.BoolRef) -> z3.BoolRef:
+    """< for <=."""
+    if z3.is_le(claim) or z3.is_ge(claim):
+        left, right = claim.children()
+        return left < right if z3.is_le(claim) else left > right
+    return claim
+
+
+def one_percent_better(claim: z3.BoolRef) -> z3.BoolRef:
+    """The smaller side of a comparison, or the left of an equation, times 1.01."""
+    if not (z3.is_app(claim) and claim.num_args() == 2 and z3.is_arith(claim.arg(0))):
+        return claim
+    left, right = claim.children()
+    factor = z3.Q(101, 100)
+    if z3.is_le(claim):
+        return factor * left <= right
+    if z3.is_ge(claim):
+        return left >= factor * right
+    return factor * left == right if z3.is_eq(claim) else claim
+
+
+def not_strict(claim: z3.BoolRef) -> z3.BoolRef:
+    """<= for <."""
+    if z3.is_lt(claim) or z3.is_gt(claim):
+        left, right = claim.children()
+        return left <= right if z3.is_lt(claim) else left >= right
+    return claim
+
+
+def break_last(proof: Proof, change: Callable[[z3.BoolRef], z3.BoolRef]) -> str | None:
+    """Change the last claim that the change applies to; return the name of its step."""
+    for position in reversed(range(len(proof.steps))):
+        step = proof.steps[position]
+        if step.rule not in ("z3", "induction"):
+            continue
+        part, query = step.queries[-1]
+        *given, negated = query.children()
+        claim = negated.arg(0)
+        changed = on_atoms(change, claim)
+        if not changed.eq(claim):
+            wrong = z3.And(*given, z3.Not(changed))
+            proof.steps[position] = replace(step, queries=(*step.queries[:-1], (part, wrong)))
+            return step.name
+    return None
+
+
+# Theorem 3.1 speaks of no constant ("some epsilon"); equations have no strict form.
+# The instance of strong duality is a certificate; those have tests of their own.
+WITHOUT_CONSTANT = {"theorem_3_1.proof", "dual_cost.strong"}
+EQUATIONS = {"certificates.split", "dual_cost.adjoint", *WITHOUT_CONSTANT}
+CONSTANTS = [name for name in BUILDERS if name not in WITHOUT_CONSTANT]
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_constant_better_by_one_percent_is_refused(name: str) -> None:
+    """In the last step of each proof, with a countermodel."""
+    proof = BUILDERS[name]()
+    changed = break_last(proof, one_percent_better)
+    with pytest.raises(ProofFailed, match="countermodel") as caught:
+        proof.check()
+    assert caught.value.step == changed
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name not in EQUATIONS])
+def test_strict_for_non_strict_is_refused(name: str) -> None:
+    """Equality is possible in every claim that allows it."""
+    proof = BUILDERS[name]()
+    changed = break_last(proof, strict)
+    with pytest.raises(ProofFailed, match="countermodel") as caught:
+        proof.check()
+    assert caught.value.step == changed
+
+
+def test_theorem_3_1_needs_its_strict_hypotheses() -> None:
+    """With D >= 0 or L >= 0 no positive tolerance follows."""
+    (build,) = (BUILDERS[name] for name in BUILDERS if name == "theorem_3_1.proof")
+    for axiom in [step for step in build().steps if step.rule == "axiom"]:
+        weaker = on_atoms(not_strict, axiom.claim)
+        if weaker.eq(axiom.claim):
+            continue
+        broken = build()
+        broken.steps = [
+            replace(
+                step,
+                queries=tuple(
+                    (part, z3.And([weaker if c.eq(axiom.claim) else c for c in query.children()]))
+                    for part, query in step.queries
+                ),
+            )
+            for step in broken.steps
+        ]
+        with pytest.raises(ProofFailed, match="countermodel"):
+            broken.check()
+
+
 def test_a_wrong_constant_is_refused_with_a_countermodel() -> None:
     """Half a sum is not a bound of the sum of absolute values."""
     proof = Proof("wrong", "test")

@@ -19,12 +19,17 @@ from symsafe.engine.witness import bellman_rows
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["Bounds", "bounds"]
+__all__ = [
+    "Bounds",
+    "below_root_half",
+    "bounds",
+    "lightest_bad_policy",
+    "sharp_bound",
+    "support_weight",
+]
 
 ENUMERATED = 5_000
 """Up to so many deterministic policies, the upper bounds are minima over all bad ones."""
-
-_PAPER_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,16 @@ def bounds(question: Question) -> Bounds:
     Exact. The lower bounds take at most 4 linear programmes per pair; the upper bounds enumerate
     up to 5,000 policies, or follow a local search.
     """
-    sharp = _sharp(question)
+    sharp = sharp_bound(question)
     chosen, exact_minimum = _bad_policies(question)
     return Bounds(
-        paper=_over_root_two(sharp),
+        paper=below_root_half(sharp),
         sharp=sharp,
         b0=_b0(question),
         b1=_b1(question),
         b2=_b2(question),
         family=min(_family(question, policy) for policy in chosen),
-        proposition_3_3=min(_weight(question, policy) for policy in chosen),
+        proposition_3_3=min(support_weight(question, policy) for policy in chosen),
         upper_is_exact=exact_minimum,
     )
 
@@ -87,13 +92,14 @@ def _scaled_regret(question: Question) -> Fraction:
     return (question.returns.maximum - question.bad_return) / question.reward_range
 
 
-def _sharp(question: Question) -> Fraction:
+def sharp_bound(question: Question) -> Fraction:
+    """Return SHARP, Proposition 3.2 without the factor 1/sqrt(2)."""
     return (1 - question.discount) * _scaled_regret(question) * min(question.weights)
 
 
-def _over_root_two(number: Fraction) -> Fraction:
-    """Return number / sqrt(2), rounded down."""
-    scale = 10**_PAPER_DIGITS
+def below_root_half(number: Fraction, digits: int = 12) -> Fraction:
+    """Return number / sqrt(2), rounded down to so many decimals relative to `number`."""
+    scale = 10**digits
     return number * Fraction(isqrt(scale * scale // 2), scale)
 
 
@@ -171,7 +177,7 @@ def _bad_policies(question: Question) -> tuple[list[Policy], bool]:
         every = (Policy.deterministic(mdp, choices) for choices in deterministic_policies(mdp))
         return [p for p in every if expected_return(mdp, p) <= question.bad_return], True
     worst = question.returns.worst
-    return [_descend(question, worst, cost) for cost in (_family, _weight)], False
+    return [_descend(question, worst, cost) for cost in (_family, support_weight)], False
 
 
 def _descend(
@@ -192,7 +198,14 @@ def _descend(
     return policy
 
 
-def _weight(question: Question, policy: Policy) -> Fraction:
+def lightest_bad_policy(question: Question) -> tuple[Policy, bool]:
+    """Return a bad policy whose support carries little data, and whether none carries less."""
+    chosen, exact_minimum = _bad_policies(question)
+    return min(chosen, key=lambda policy: support_weight(question, policy)), exact_minimum
+
+
+def support_weight(question: Question, policy: Policy) -> Fraction:
+    """Return D(supp policy), the data weight of the pairs that a policy visits."""
     taken = support(question.mdp, policy)
     return sum((question.weights[pair] for pair in taken), Fraction(0))
 

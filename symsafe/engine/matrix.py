@@ -27,7 +27,7 @@ from symsafe.engine.question import Question
 from symsafe.errors import EngineError, UnsupportedError
 from symsafe.model import Policy
 
-__all__ = ["MatrixRow", "SafetyMatrix", "safety_matrix"]
+__all__ = ["MAX_POLICIES", "MatrixRow", "SafetyMatrix", "minimal_bad_supports", "safety_matrix"]
 
 MAX_POLICIES = 20_000
 MAX_BASES = 50_000
@@ -75,13 +75,14 @@ class SafetyMatrix:
 
     def radius(self, weights: Sequence[Fraction]) -> Fraction:
         """Return the safety radius of the data distribution `weights`, one number per pair."""
-        return min(self._products(weights)) / self.reward_range
+        return min(self.products(weights)) / self.reward_range
 
     def is_safe(self, weights: Sequence[Fraction], epsilon: Fraction) -> bool:
         """Whether M D > epsilon * range R holds in every row."""
         return self.radius(weights) > epsilon
 
-    def _products(self, weights: Sequence[Fraction]) -> Iterator[Fraction]:
+    def products(self, weights: Sequence[Fraction]) -> Iterator[Fraction]:
+        """Yield M D row by row, in reward units."""
         for row in self.rows:
             yield sum((m * w for m, w in zip(row.entries, weights, strict=True)), Fraction(0))
 
@@ -112,7 +113,7 @@ def safety_matrix(question: Question) -> SafetyMatrix:
             f"the matrix of Theorem 3.5 enumerates {policies} policies and {bases} bases here; "
             f"the limits are {MAX_POLICIES} and {MAX_BASES}"
         )
-    supports = _minimal_supports(question)
+    supports = minimal_bad_supports(question)
     gaps = _gaps(question)
     count = len(supports) * len(gaps)
     if count > MAX_ROWS:
@@ -142,7 +143,7 @@ def safety_matrix(question: Question) -> SafetyMatrix:
     return SafetyMatrix(tuple(rows), question.reward_range)
 
 
-def _minimal_supports(question: Question) -> dict[frozenset[int], Policy]:
+def minimal_bad_supports(question: Question) -> dict[frozenset[int], Policy]:
     """Return a bad policy for every support that contains no other bad policy's support."""
     mdp = question.mdp
     found: dict[frozenset[int], Policy] = {}

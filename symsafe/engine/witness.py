@@ -16,7 +16,7 @@ from symsafe.engine.question import Question
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["Witness", "bellman_rows", "cheapest_witness", "faithful_witness"]
+__all__ = ["Witness", "bellman_rows", "cheapest_witness", "faithful_witness", "witness_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +87,26 @@ def cheapest_witness(question: Question, policy: Policy) -> Witness:
             zip(question.rewards, shape(mdp, optimum.multipliers), strict=True)
         )
     )
-    return _witness(question, policy, reward, optimum.multipliers)
+    return witness_of(question, policy, reward, optimum.multipliers)
 
 
 def faithful_witness(question: Question) -> Witness:
     """Return the true reward with a worst optimal policy: the witness for L = 0."""
-    return _witness(
+    return witness_of(
         question, question.returns.optimal, question.rewards, question.returns.optimal_values
     )
 
 
-def _witness(
+def witness_of(
     question: Question,
     policy: Policy,
     reward: tuple[Fraction, ...],
     value: tuple[Fraction, ...],
 ) -> Witness:
+    """Return the witness with this reward model, and what it costs and its policy returns.
+
+    Nothing is verified here: that `value` proves the policy optimal is for the checker to see.
+    """
     cost = sum(
         (
             w * abs(r - t)

@@ -1,0 +1,77 @@
+"""The verifiers by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from symsafe.errors import InputError
+from symsafe.model import SafetyProblem
+from symsafe.theorems import (
+    corollary_3_4,
+    proposition_3_2,
+    proposition_3_3,
+    theorem_3_1,
+    theorem_3_5,
+)
+from symsafe.theorems.report import TheoremReport
+
+__all__ = ["THEOREMS", "Theorem", "find"]
+
+Verifier = Callable[[SafetyProblem], TheoremReport]
+
+
+@dataclass(frozen=True, slots=True)
+class Theorem:
+    """A result of the paper with its verifiers.
+
+    Attributes
+    ----------
+    summary : str
+        What it says, in a line.
+    verify : callable
+        Takes a problem, returns a `TheoremReport`.
+    sharp : callable or None
+        The same for a stronger form of ours, where there is one.
+    """
+
+    summary: str
+    verify: Verifier
+    sharp: Verifier | None = None
+
+
+THEOREMS: Mapping[str, Theorem] = {
+    "theorem-3.1": Theorem("full coverage makes some epsilon safe", theorem_3_1.verify),
+    "proposition-3.2": Theorem(
+        "epsilon below a multiple of min D is safe",
+        proposition_3_2.verify,
+        partial(proposition_3_2.verify, sharp=True),
+    ),
+    "proposition-3.3": Theorem(
+        "a bad policy with little data on its support is unsafe", proposition_3_3.verify
+    ),
+    "corollary-3.4": Theorem(
+        "many disjoint bad policies make every D unsafe",
+        corollary_3_4.verify,
+        partial(corollary_3_4.verify, sharp=True),
+    ),
+    "theorem-3.5": Theorem("the safe distributions are a polytope", theorem_3_5.verify),
+}
+"""By the name that `symsafe theorem` takes."""
+
+
+def find(name: str) -> Theorem:
+    """Return the theorem of a name.
+
+    Raises
+    ------
+    InputError
+        With the nearest name, if there is none.
+    """
+    if name not in THEOREMS:
+        near = difflib.get_close_matches(name, THEOREMS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InputError("theorem", name, f"one of {', '.join(THEOREMS)}{hint}")
+    return THEOREMS[name]
