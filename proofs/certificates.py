@@ -10,9 +10,13 @@ from symsafe.proof import Proof
 def witness() -> Proof:
     """R^ <= EV with equality on the support of pi^: pi^ is optimal for R^."""
     proof = Proof("witness: pi^ is optimal for R^", "CERTIFICATE.md, rule witness")
-    (start,) = proof.scalars("start")
-    pairs = proof.family("pair", "eta etahat q ev")
-    eta, chosen, model, level = pairs.quantities
+    pairs, states = proof.family("pair", "eta etahat q"), proof.family("state", "V mu0")
+    eta, chosen, model = pairs.quantities
+    potential, initial = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("ev", shaping, states, potential)
+    visits = proof.product("eteta", shaping, pairs, eta)
+    own_visits = proof.product("etetahat", shaping, pairs, chosen)
     sign = proof.axiom("sign", z3.And(eta >= 0, chosen >= 0), pairs, "eta, eta^ >= 0")
     below = proof.axiom("below", model <= level, pairs, "R^ <= EV")
     equal = proof.axiom(
@@ -28,8 +32,25 @@ def witness() -> Proof:
     )
     flow = proof.axiom(
         "flow",
-        z3.And(other_level == start, own_level == start),
-        text="<eta, EV> = <E^T eta, V> = mu0 V for every occupancy measure (adjointness)",
+        z3.And(visits == initial, own_visits == initial),
+        states,
+        "E^T eta = mu0 for every occupancy measure",
+    )
+    start = proof.sum("muV", states, potential * initial)
+    collected = (
+        proof.sum("etaEtV", states, potential * visits),
+        proof.sum("etahatEtV", states, potential * own_visits),
+    )
+    adjoint = (
+        proof.exchange("adjoint", other_level, collected[0], "<eta, EV> = <E^T eta, V>"),
+        proof.exchange("adjoint^", own_level, collected[1], "<eta^, EV> = <E^T eta^, V>"),
+    )
+    same = proof.induction(
+        "start",
+        states,
+        lambda s: z3.And(s(collected[0]) == s(start), s(collected[1]) == s(start)),
+        [flow],
+        "both are mu0 V",
     )
     first = proof.induction(
         "any policy",
@@ -45,16 +66,22 @@ def witness() -> Proof:
         [sign, equal],
         "<eta^, R^> = <eta^, EV>",
     )
-    proof.z3("conclusion", other <= own, [flow, first, second], text="J_R^(pi) <= J_R^(pi^)")
+    proof.z3(
+        "conclusion", other <= own, [*adjoint, same, first, second], text="J_R^(pi) <= J_R^(pi^)"
+    )
     return proof
 
 
 def value_leaf() -> Proof:
     """U <= R + gamma tau U on the allowed pairs: no policy of the node returns less than mu0 U."""
     proof = Proof("value leaf: J >= mu0 U", "CERTIFICATE.md, rule tree")
-    start, bad = proof.scalars("start b")
-    pairs = proof.family("pair", "eta r eu allowed")
-    eta, reward, level, allowed = pairs.quantities
+    (bad,) = proof.scalars("b")
+    pairs, states = proof.family("pair", "eta r allowed"), proof.family("state", "U mu0")
+    eta, reward, allowed = pairs.quantities
+    potential, initial = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("eu", shaping, states, potential)
+    visits = proof.product("eteta", shaping, pairs, eta)
     policy = proof.axiom(
         "policy",
         z3.And(eta >= 0, z3.Implies(allowed != 1, eta == 0)),
@@ -65,14 +92,20 @@ def value_leaf() -> Proof:
         "below", z3.Implies(allowed == 1, level <= reward), pairs, "EU <= R if allowed"
     )
     returned, shaped = proof.sum("J", pairs, eta * reward), proof.sum("etaEU", pairs, eta * level)
-    flow = proof.axiom(
-        "flow", shaped == start, text="<eta, EU> = <E^T eta, U> = mu0 U (adjointness)"
+    flow = proof.axiom("flow", visits == initial, states, "E^T eta = mu0")
+    start = proof.sum("muU", states, potential * initial)
+    collected = proof.sum("etaEtU", states, potential * visits)
+    adjoint = proof.exchange("adjoint", shaped, collected, "<eta, EU> = <E^T eta, U>")
+    same = proof.induction(
+        "start", states, lambda s: s(collected) == s(start), [flow], "<E^T eta, U> = mu0 U"
     )
     more = proof.axiom("more", start > bad, text="mu0 U > b")
     bound = proof.induction(
         "bound", pairs, lambda s: s(returned) >= s(shaped), [policy, below], "<eta, R> >= <eta, EU>"
     )
-    proof.z3("conclusion", returned > bad, [bound, flow, more], text="no policy here is bad")
+    proof.z3(
+        "conclusion", returned > bad, [bound, adjoint, same, more], text="no policy here is bad"
+    )
     return proof
 
 
@@ -80,8 +113,13 @@ def circulation_leaf() -> Proof:
     """Rules 1 to 4: every bad policy of the node costs at least <y, R> - kappa b."""
     proof = Proof("circulation leaf: cost >= <y, R> - kappa b", "CERTIFICATE.md, rule tree")
     kappa, bad, returned = proof.scalars("kappa b J")
-    pairs = proof.family("pair", "D y eta low high r q ev taken forced w")
-    data, flow, eta, low, high, reward, model, level, taken, forced, change = pairs.quantities
+    pairs = proof.family("pair", "D y eta low high r q taken forced w")
+    data, flow, eta, low, high, reward, model, taken, forced, change = pairs.quantities
+    states = proof.family("state", "V")
+    (potential,) = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("ev", shaping, states, potential)
+    left_over = proof.product("etw", shaping, pairs, change)
     multiplier = proof.axiom("multiplier", kappa >= 0, text="kappa >= 0")
     policy = proof.axiom(
         "policy",
@@ -142,8 +180,14 @@ def circulation_leaf() -> Proof:
     own = proof.sum("etaR", pairs, eta * reward)
     balance = proof.axiom(
         "balance",
-        shaped == 0,
-        text="rule 1: E^T w = kappa mu0 - kappa E^T eta = 0, so <w, EV> = 0 (adjointness)",
+        left_over == 0,
+        states,
+        "rule 1: E^T w = E^T y - kappa E^T eta = kappa mu0 - kappa mu0 = 0",
+    )
+    collected = proof.sum("etwV", states, potential * left_over)
+    adjoint = proof.exchange("adjoint", shaped, collected, "<w, EV> = <E^T w, V>")
+    nothing = proof.induction(
+        "nothing", states, lambda s: s(collected) == 0, [balance], "<E^T w, V> = 0"
     )
     summed = proof.induction(
         "all pairs",
@@ -165,7 +209,7 @@ def circulation_leaf() -> Proof:
     proof.z3(
         "conclusion",
         cost >= flow_reward - kappa * bad,
-        [multiplier, balance, summed, parts, return_],
+        [multiplier, adjoint, nothing, summed, parts, return_],
         text="cost >= <y, R> - kappa b",
     )
     return proof

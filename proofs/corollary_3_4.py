@@ -41,30 +41,32 @@ def sharp() -> Proof:
     """k bad policies with disjoint supports: radius <= 1/(k + 1), for every D."""
     proof = Proof("radius <= 1/(k + 1)", "THEORY, section 4; ours")
     share, least, reward_range = proof.scalars("x least rR")
-    pairs = proof.family("pair", "gap covers")
-    gap, covers = pairs.quantities
+    pairs, policies = proof.family("pair", "gap"), proof.family("policy", "unit")
+    (gap,), (unit,) = pairs.quantities, policies.quantities
+    supports = proof.matrix("support", policies, pairs)
+    cost = proof.product("cost", supports, pairs, gap)
+    covers = proof.product("covers", supports, policies, unit)
     once = proof.axiom(
         "disjoint",
         z3.And(covers <= 1, gap >= 0),
         pairs,
         "a pair is in at most one support; gap = D (max R - R) >= 0",
     )
-    all_gaps, covered = proof.sum("gaps", pairs, gap), proof.sum("covered", pairs, covers * gap)
+    all_gaps, covered = proof.sum("gaps", pairs, gap), proof.sum("covered", pairs, gap * covers)
     span = proof.axiom("range", reward_range > 0, text="range R > 0")
     complement = proof.axiom(
         "complement",
         all_gaps == reward_range * (1 - share),
         text="x = E_D (R - min R)/rR, so sum D (max R - R) = (1 - x) rR",
     )
-    policies = proof.family("policy", "cost unit")
-    cost, unit = policies.quantities
     units = proof.axiom("unit", unit == 1, policies, "every policy counts 1")
     smallest = proof.axiom("least", cost >= least, policies, "the least cost of the k witnesses")
-    count, costs = proof.sum("k", policies, unit), proof.sum("costs", policies, cost)
-    exchange = proof.axiom(
+    count, costs = proof.sum("k", policies, unit), proof.sum("costs", policies, unit * cost)
+    exchange = proof.exchange(
         "exchange",
-        costs == covered,
-        text="a witness costs the gaps of its support; summing over policies first or pairs first",
+        costs,
+        covered,
+        "a witness costs the gaps of its support; the costs sum to what the supports cover",
     )
     some = proof.axiom("some", count >= 1, text="there is a policy")
     together = proof.induction(

@@ -15,35 +15,18 @@ from symsafe.proof import Proof, ProofFailed
 
 
 def adjoint() -> Proof:
-    """<w, EV> = <E^T w, V>, by induction over the pairs, each step by induction over the states."""
+    """<w, EV> = <E^T w, V>, for any number of pairs and states."""
     proof = Proof("E and its transpose are adjoint", "finite sums")
-    (w,) = proof.scalars("w")
-    states = proof.family("t", "V g e")
-    potential, collected, entry = states.quantities
-    before = proof.sum("Vg", states, potential * collected)
-    added = proof.sum("EV", states, potential * entry)
-    after = proof.sum("Vh", states, potential * (collected + w * entry))
-    linear = proof.induction(
-        "one pair",
-        states,
-        lambda s: s(after) == s(before) + w * s(added),
-        text="adding the pair p to E^T w adds w(p) (EV)(p) to <E^T w, V>",
-    )
-    left, left_after = proof.scalars("left left_after")
-    hypothesis = proof.axiom(
-        "so far",
-        left == before,
-        text="induction hypothesis: <w, EV> = <E^T w, V> on the pairs so far",
-    )
-    definition = proof.axiom(
-        "next", left_after == left + w * added, text="definition of the next partial sum of <w, EV>"
-    )
-    proof.z3("start", z3.RealVal(0) == 0, text="without pairs both sides are 0")
-    proof.z3(
-        "induction step",
-        left_after == after,
-        [linear, hypothesis, definition],
-        text="the equality holds with the pair p as well",
+    pairs, states = proof.family("pair", "w"), proof.family("state", "V")
+    (flow,), (potential,) = pairs.quantities, states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("EV", shaping, states, potential)
+    balance = proof.product("ETw", shaping, pairs, flow)
+    proof.exchange(
+        "adjoint",
+        proof.sum("wEV", pairs, flow * level),
+        proof.sum("ETwV", states, potential * balance),
+        "<w, EV> = <E^T w, V>",
     )
     return proof
 
@@ -51,8 +34,12 @@ def adjoint() -> Proof:
 def proof() -> Proof:
     """The weak direction of the dual."""
     proof = Proof("cost(pi) >= <w, R> for every feasible circulation w", "THEORY, section 2; ours")
-    pairs = proof.family("pair", "D w r q ev taken")
-    data, flow, reward, model, level, taken = pairs.quantities
+    pairs, states = proof.family("pair", "D w r q taken"), proof.family("state", "V")
+    data, flow, reward, model, taken = pairs.quantities
+    (potential,) = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("ev", shaping, states, potential)
+    balance = proof.product("etw", shaping, pairs, flow)
     on_support = taken == 1
     error = z3.If(model >= reward, model - reward, reward - model)
     capacity = proof.axiom(
@@ -67,11 +54,14 @@ def proof() -> Proof:
         pairs,
         "R^ <= EV, with equality on the support",
     )
+    circulation = proof.axiom("circulation", balance == 0, states, "E^T w = 0")
     cost = proof.sum("cost", pairs, data * error)
     priced = proof.sum("wR", pairs, flow * reward)
     shaped = proof.sum("wEV", pairs, flow * level)
-    circulation = proof.axiom(
-        "circulation", shaped == 0, text="<w, EV> = <E^T w, V> = 0 (adjointness; E^T w = 0)"
+    collected = proof.sum("ETwV", states, potential * balance)
+    adjoint = proof.exchange("adjoint", shaped, collected, "<w, EV> = <E^T w, V>")
+    nothing = proof.induction(
+        "nothing", states, lambda s: s(collected) == 0, [circulation], "<E^T w, V> = 0"
     )
     each = proof.z3(
         "each pair",
@@ -87,7 +77,12 @@ def proof() -> Proof:
         [each],
         "sum D |R^ - R| >= <w, R> - <w, EV>",
     )
-    proof.z3("conclusion", cost >= priced, [added, circulation], text="sum D |R^ - R| >= <w, R>")
+    proof.z3(
+        "conclusion",
+        cost >= priced,
+        [added, adjoint, nothing],
+        text="sum D |R^ - R| >= <w, R>",
+    )
     return proof
 
 

@@ -1,9 +1,10 @@
 """Machine-checked proofs about finite sums: a list of steps, each discharged or refused.
 
 A proof speaks of *scalars*, of *families* (finite index sets of any size) with indexed quantities,
-and of *sums* of expressions over a family. Because a family has no fixed size, what is proven holds
-in every dimension. A step is discharged by z3 (its negation is unsatisfiable), by sympy (both sides
-have the same normal form), by induction over partial sums (z3 on base and step), or by a
+of *sums* of expressions over a family, and of *products* of matrices with them. Because a family
+has no fixed size, what is proven holds in every dimension. A step is discharged by z3 (its negation
+is unsatisfiable), by sympy (both sides have the same normal form), by induction over partial sums
+(z3 on base and step), by exchanging the order of a double sum (two inductions), or by a
 certificate. What is neither proven nor defined is an axiom, and is listed as one.
 """
 
@@ -52,6 +53,25 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """Real entries, one for each pair of an index of `rows` and an index of `columns`."""
+
+    name: str
+    rows: Family
+    columns: Family
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """An indexed quantity: the sum of matrix entries times `weight` along a family."""
+
+    matrix: Matrix
+    along: Family
+    weight: Any
+    quantity: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a proof.
 
@@ -59,7 +79,7 @@ class Step:
     ----------
     name : str
     rule : str
-        ``axiom``, ``z3``, ``sympy``, ``induction``, ``term`` or ``certificate``.
+        ``axiom``, ``z3``, ``sympy``, ``induction``, ``term``, ``exchange`` or ``certificate``.
     claim : object
         A z3 formula, a pair of sympy expressions, or a certificate with its claim.
     family : Family or None
@@ -118,8 +138,9 @@ class Proof:
     source: str
     steps: list[Step] = field(default_factory=list)
     _names: set[str] = field(default_factory=set)
-    _families: dict[str, Family] = field(default_factory=dict)
+    _families: dict[str, Family] = field(default_factory=dict)  # of each indexed quantity
     _sums: dict[str, tuple[Any, Family, Any]] = field(default_factory=dict)
+    _products: list[_Product] = field(default_factory=list)
 
     # -- what the proof speaks of --------------------------------------------------------------
 
@@ -131,8 +152,28 @@ class Proof:
         """Declare a family with its indexed quantities."""
         members = tuple(z3.Real(self._fresh(quantity)) for quantity in quantities.split())
         family = Family(self._fresh(name), members)
-        self._families[name] = family
+        self._families |= {str(quantity): family for quantity in members}
         return family
+
+    def matrix(self, name: str, rows: Family, columns: Family) -> Matrix:
+        """Declare a matrix; it is spoken of by its products."""
+        return Matrix(self._fresh(name), rows, columns)
+
+    def product(self, name: str, matrix: Matrix, along: Family, weight: Any) -> Any:
+        """Define the sum of matrix entries times `weight` along its rows or its columns.
+
+        Returns
+        -------
+        A quantity of the other of the two families.
+        """
+        if along not in (matrix.rows, matrix.columns):
+            raise ProofFailed(self.title, name, f"{matrix.name} does not run along {along.name}")
+        self._only(along, weight, name)
+        quantity = z3.Real(self._fresh(name))
+        other = matrix.columns if along is matrix.rows else matrix.rows
+        self._families[name] = other
+        self._products.append(_Product(matrix, along, weight, quantity))
+        return quantity
 
     def sum(self, name: str, family: Family, expression: Any) -> Any:
         """Define a scalar as the sum of an expression over a family.
@@ -227,6 +268,28 @@ class Proof:
         return self._add(
             Step(name, "term", claim, family, self._used(premises), text, (("sign", query),))
         )
+
+    def exchange(self, name: str, left: Any, right: Any, text: str = "") -> Step:
+        """Prove that a double sum is the same by rows and by columns.
+
+        Parameters
+        ----------
+        left, right : sums
+            For a matrix e, row weights a and column weights b: the sum over the rows of
+            a * (product of e and b), and the sum over the columns of b * (product of e and a).
+        """
+        expressions = [self._sums[str(total)][2] for total in (left, right)]
+        if not any(
+            row.matrix is column.matrix
+            and row.along is row.matrix.columns
+            and column.along is column.matrix.rows
+            and expressions[0].eq(column.weight * row.quantity)
+            and expressions[1].eq(row.weight * column.quantity)
+            for row in self._products
+            for column in self._products
+        ):
+            raise ProofFailed(self.title, name, "the sums are not one double sum in two orders")
+        return self._add(Step(name, "exchange", left == right, text=text, queries=_EXCHANGE))
 
     def identity(self, name: str, left: Any, right: Any, text: str = "") -> Step:
         """Prove that two rational expressions are equal: their difference has the normal form 0."""
@@ -344,10 +407,9 @@ class Proof:
     def _only(self, family: Family | None, expression: Any, name: str) -> None:
         """Refuse indexed quantities of any family but the one given."""
         foreign = {
-            str(quantity): other.name
-            for other in self._families.values()
+            quantity: other.name
+            for quantity, other in self._families.items()
             if other is not family
-            for quantity in other.quantities
         }
         waiting, seen = [expression], set()
         while waiting:
@@ -360,6 +422,34 @@ class Proof:
                     self.title, name, f"{part} belongs to the family {foreign[str(part)]}"
                 )
             waiting += part.children()
+
+
+def _exchange_queries() -> tuple[tuple[str, Any], ...]:
+    """Return what `exchange` rests on: an induction over rows, with one over columns inside.
+
+    Columns: adding a row with weight a turns the column sums c into c + a e; over partial sums,
+    sum b (c + a e) = sum b c + a sum b e. Rows: so both orders grow by the same amount.
+    """
+    a, b, c, e = z3.Reals("a b c e")
+    grown, old, row = z3.Reals("grown old row")
+    inner = grown == old + a * row
+    left, right = z3.Reals("left right")
+    zero = z3.RealVal(0)
+    return (
+        ("columns base", z3.And(zero != zero + a * zero)),
+        (
+            "columns step",
+            z3.And(inner, z3.Not(grown + b * (c + a * e) == old + b * c + a * (row + b * e))),
+        ),
+        ("rows base", z3.And(b * zero != zero)),
+        (
+            "rows step",
+            z3.And(left == old, right == grown, inner, z3.Not(left + a * row == right)),
+        ),
+    )
+
+
+_EXCHANGE = _exchange_queries()
 
 
 def _plain(text: str) -> str:

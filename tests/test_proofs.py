@@ -154,8 +154,8 @@ def break_last(proof: Proof, change: Callable[[z3.BoolRef], z3.BoolRef]) -> str 
 
 # Theorem 3.1 speaks of no constant ("some epsilon"); equations have no strict form.
 # The instance of strong duality is a certificate; those have tests of their own.
-WITHOUT_CONSTANT = {"theorem_3_1.proof", "dual_cost.strong"}
-EQUATIONS = {"certificates.split", "dual_cost.adjoint", *WITHOUT_CONSTANT}
+WITHOUT_CONSTANT = {"theorem_3_1.proof", "dual_cost.strong", "dual_cost.adjoint"}
+EQUATIONS = {"certificates.split", *WITHOUT_CONSTANT}
 CONSTANTS = [name for name in BUILDERS if name not in WITHOUT_CONSTANT]
 
 
@@ -253,6 +253,38 @@ def test_terms_are_bounded_by_their_sum_only_if_no_term_is_negative() -> None:
         else:
             with pytest.raises(ProofFailed):
                 proof.check()
+
+
+def test_only_one_double_sum_in_two_orders_is_exchanged() -> None:
+    """Another weight, another matrix or the same order twice is refused."""
+    proof = Proof("exchange", "test")
+    rows, columns = proof.family("i", "a x"), proof.family("j", "b")
+    (a, x), (b,) = rows.quantities, columns.quantities
+    matrix, other = proof.matrix("M", rows, columns), proof.matrix("N", rows, columns)
+    by_row, by_column = (
+        proof.product("Mb", matrix, columns, b),
+        proof.product("MTa", matrix, rows, a),
+    )
+    left, right = proof.sum("aMb", rows, a * by_row), proof.sum("bMTa", columns, b * by_column)
+    proof.exchange("right", left, right)
+    assert proof.check().steps == {"exchange": 1}
+    wrong = [
+        (proof.sum("xMb", rows, x * by_row), right),
+        (left, proof.sum("bNTa", columns, b * proof.product("NTa", other, rows, a))),
+        (right, left),
+        (left, left),
+    ]
+    for number, sums in enumerate(wrong):
+        with pytest.raises(ProofFailed, match="one double sum"):
+            proof.exchange(f"wrong {number}", *sums)
+    for attempt in (
+        lambda: proof.product("along", matrix, proof.family("k", "c"), a),
+        lambda: proof.product("foreign", matrix, columns, a),
+        lambda: proof.axiom("escape", by_row >= 0),
+        lambda: proof.axiom("elsewhere", by_row >= 0, columns),
+    ):
+        with pytest.raises(ProofFailed):
+            attempt()
 
 
 def test_indexed_quantities_stay_in_their_family() -> None:
