@@ -103,7 +103,7 @@ def safety_matrix(question: Question) -> SafetyMatrix:
 
     Notes
     -----
-    Exact. Rows come from every minimal support of a bad policy and every |S| pairs on which
+    Exact. Rows come from every minimal support of a bad policy and every choice of pairs on which
     EV = R determines V; a row is dropped if a convex combination of others is at most it.
     """
     mdp = question.mdp
