@@ -16,12 +16,22 @@ from typing import Any, cast
 
 from symsafe import checker
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
+from symsafe.engine.penalty import Penalty
 from symsafe.engine.question import Question
+from symsafe.engine.regularised import (
+    Case,
+    CaseNode,
+    DualLeaf,
+    GapLeaf,
+    RegularisedWitness,
+    Side,
+    walk_cases,
+)
 from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
 from symsafe.errors import CertificateRejected, InputError
 from symsafe.exact import exact, format_fraction
-from symsafe.model import MDP, DataDistribution, SafetyProblem
+from symsafe.model import MDP, DataDistribution, Policy, Regularizer, SafetyProblem
 from symsafe.model.files import write_atomically
 
 __all__ = ["Certificate", "radius_certificate", "safe_certificate", "unsafe_certificate"]
@@ -79,7 +89,11 @@ class Certificate:
         )
         weights = tuple(exact(w) for row in inside["data"] for w in row)
         epsilon = exact(claim["epsilon"]) if "epsilon" in claim else None
-        return SafetyProblem(mdp, DataDistribution(mdp, weights), exact(claim["regret"]), epsilon)
+        data = DataDistribution(mdp, weights)
+        penalty = None
+        if "regularizer" in inside:
+            penalty = _regularizer(mdp, inside["regularizer"])
+        return SafetyProblem(mdp, data, exact(claim["regret"]), epsilon, penalty)
 
     def differences(self, problem: SafetyProblem) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
@@ -141,18 +155,24 @@ class Certificate:
         return certificate
 
 
-def unsafe_certificate(question: Question, epsilon: Fraction, witness: Witness) -> Certificate:
+def unsafe_certificate(
+    question: Question, epsilon: Fraction, witness: Witness | RegularisedWitness
+) -> Certificate:
     """Return the checked certificate that the data distribution is unsafe at `epsilon`."""
     return _build(question, {"kind": "unsafe", "epsilon": _text(epsilon)}, witness, None)
 
 
-def safe_certificate(question: Question, epsilon: Fraction, root: Node) -> Certificate:
+def safe_certificate(question: Question, epsilon: Fraction, root: Node | CaseNode) -> Certificate:
     """Return the checked certificate that the data distribution is safe at `epsilon`."""
     return _build(question, {"kind": "safe", "epsilon": _text(epsilon)}, None, root)
 
 
 def radius_certificate(
-    question: Question, lower: Fraction, upper: Fraction, root: Node, witness: Witness
+    question: Question,
+    lower: Fraction,
+    upper: Fraction,
+    root: Node | CaseNode,
+    witness: Witness | RegularisedWitness,
 ) -> Certificate:
     """Return the checked certificate that the safety radius lies in [lower, upper]."""
     claim = {"kind": "radius", "lower": _text(lower), "upper": _text(upper)}
@@ -160,27 +180,40 @@ def radius_certificate(
 
 
 def _build(
-    question: Question, claim: dict[str, str], witness: Witness | None, root: Node | None
+    question: Question,
+    claim: dict[str, str],
+    witness: Witness | RegularisedWitness | None,
+    root: Node | CaseNode | None,
 ) -> Certificate:
-    problem = _problem(question.problem)
+    problem, mdp = _problem(question.problem), question.mdp
     evidence: dict[str, Any] = {
         "returns": {
             "optimal": _texts(question.returns.optimal_values),
             "worst": _texts(question.returns.worst_values),
         }
     }
-    if witness is not None:
-        ranges = question.mdp.pair_ranges
+    if question.problem.regularizer is not None:
+        visits = Penalty.of(question).visits
+        if visits is not None:
+            evidence["reference"] = _texts(visits)
+    if isinstance(witness, RegularisedWitness):
         evidence["witness"] = {
-            "reward": [_texts(witness.reward[pairs.start : pairs.stop]) for pairs in ranges],
-            "policy": [
-                _texts(witness.policy.probabilities[pairs.start : pairs.stop]) for pairs in ranges
-            ],
+            "reward": _table(mdp, witness.reward),
+            "occupancy": _table(mdp, witness.occupancy),
+            "slope": _table(mdp, witness.slope),
+            "value": _texts(witness.value),
+        }
+    elif witness is not None:
+        evidence["witness"] = {
+            "reward": _table(mdp, witness.reward),
+            "policy": _table(mdp, witness.policy.probabilities),
             "value": _texts(witness.value),
             "policy_value": _texts(witness.policy_value),
         }
-    if root is not None:
-        evidence["tree"] = _tree(question.mdp, root)
+    if isinstance(root, CaseNode):
+        evidence["tree"] = _case_tree(mdp, root)
+    elif root is not None:
+        evidence["tree"] = _tree(mdp, root)
     certificate = Certificate(
         {
             "format": "symsafe-certificate",
@@ -198,6 +231,15 @@ def _build(
 def _problem(problem: SafetyProblem) -> dict[str, Any]:
     mdp = problem.mdp
     ranges = mdp.pair_ranges
+    penalty: dict[str, Any] = {}
+    if problem.regularizer is not None:
+        given = problem.regularizer
+        penalty = {"kind": given.kind, "weight": _text(given.weight)}
+        if given.reference is not None:
+            penalty["reference"] = _table(mdp, given.reference.probabilities)
+        if given.coefficients is not None:
+            penalty["coefficients"] = _table(mdp, given.coefficients)
+        penalty = {"regularizer": penalty}
     return {
         "states": list(mdp.states),
         "actions": [list(names) for names in mdp.actions],
@@ -206,8 +248,9 @@ def _problem(problem: SafetyProblem) -> dict[str, Any]:
         "transitions": [
             [[[t, _text(p)] for t, p in mdp.successors[pair]] for pair in pairs] for pairs in ranges
         ],
-        "reward": [_texts(mdp.rewards[pairs.start : pairs.stop]) for pairs in ranges],
-        "data": [_texts(problem.data.weights[pairs.start : pairs.stop]) for pairs in ranges],
+        "reward": _table(mdp, mdp.rewards),
+        "data": _table(mdp, problem.data.weights),
+        **penalty,
     }
 
 
@@ -244,6 +287,67 @@ def _node(
     if coupled and hitting:
         entry["hitting"] = _hitting(hitting)
     return entry
+
+
+def _regularizer(mdp: MDP, given: Mapping[str, Any]) -> Regularizer:
+    policy = numbers = None
+    if "reference" in given:
+        policy = Policy(mdp, tuple(exact(x) for row in given["reference"] for x in row))
+    if "coefficients" in given:
+        numbers = tuple(exact(x) for row in given["coefficients"] for x in row)
+    return Regularizer(mdp, given["kind"], exact(given["weight"]), policy, numbers)
+
+
+def _case_tree(mdp: MDP, root: CaseNode) -> list[dict[str, Any]]:
+    nodes = list(walk_cases(root))
+    index = {node: i for i, node in enumerate(nodes)}
+    names = [(s, p - mdp.pair_ranges[s].start) for p, s in enumerate(mdp.pair_states)]
+
+    def sparse(values: Mapping[int, Fraction]) -> list[list[Any]]:
+        return [[*names[p], _text(x)] for p, x in sorted(values.items()) if x]
+
+    tree: list[dict[str, Any]] = []
+    for node in nodes:
+        content = node.content
+        if isinstance(content, Case):
+            state, action = names[content.pair]
+            ends = {"unused": index[content.unused], "used": index[content.used]}
+            tree.append({"case": {"state": state, "action": action, **ends}})
+        elif isinstance(content, Side):
+            state, action = names[content.pair]
+            ends = {key: index[getattr(content, key)] for key in ("below", "at", "above")}
+            tree.append({"side": {"state": state, "action": action, **ends}})
+        elif isinstance(content, GapLeaf):
+            peak = content.peak
+            tree.append(
+                {
+                    "gap": {
+                        "flow": sparse(content.flow),
+                        "kappa": _text(content.kappa),
+                        "at": sparse(dict(enumerate(peak.normalised))),
+                        "slope": sparse(dict(enumerate(peak.slope))),
+                        "price": _text(peak.price),
+                        "value": _texts(peak.potential),
+                    }
+                }
+            )
+        elif isinstance(content, DualLeaf):
+            tree.append(
+                {
+                    "dual": {
+                        "flow": sparse(content.flow),
+                        "kappa": _text(content.kappa),
+                        "value": _texts(content.values),
+                        "bounds": sparse(content.bounds),
+                    }
+                }
+            )
+    return tree
+
+
+def _table(mdp: MDP, values: Sequence[object]) -> list[list[str]]:
+    """Write one list per state with one number per action."""
+    return [_texts(values[pairs.start : pairs.stop]) for pairs in mdp.pair_ranges]
 
 
 def _hitting(hitting: Potentials) -> list[list[Any]]:

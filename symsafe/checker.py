@@ -20,8 +20,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import gcd, lcm
 from operator import eq, ge, gt, le
@@ -36,7 +36,7 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "safe": (("epsilon",), ("tree",)),
     "radius": (("lower", "upper"), ("witness", "tree")),
 }
-NODES = ("split", "value", "circulation", "duplicate")
+REGULARIZERS = ("linear", "l2", "chi2", "tv")
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
 
@@ -66,19 +66,19 @@ class Result:
     lower: Fraction | None  # of a radius claim
     upper: Fraction | None
     digest: str  # of the problem
-    nodes: int  # of the tree
-    values: int  # leaves of the three kinds
-    circulations: int
-    duplicates: int
+    regularised: bool
+    nodes: dict[str, int]  # of the tree, by kind
 
     @property
     def sentence(self) -> str:
         """The claim in words."""
         regret, error = f"regret >= {show(self.regret)}", f"error <= {show(self.epsilon)}"
         if self.kind == "radius":
-            return f"{show(self.lower)} <= safety radius <= {show(self.upper)}, for {regret}"
+            kind = "regularised safety radius" if self.regularised else "safety radius"
+            return f"{show(self.lower)} <= {kind} <= {show(self.upper)}, for {regret}"
         some = "some" if self.kind == "unsafe" else "no"
-        return f"D is {self.kind}: {some} reward with {error} has an optimal policy with {regret}"
+        policy = "a regularised-optimal" if self.regularised else "an optimal"
+        return f"D is {self.kind}: {some} reward with {error} has {policy} policy with {regret}"
 
 
 def show(x: Fraction | None) -> str:
@@ -192,8 +192,9 @@ class Problem:
     """The problem, read and validated."""
 
     def __init__(self, value: object) -> None:
-        keys = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
-        body = record(value, keys, "problem")
+        keys = ["states", "actions", "initial", "discount", "transitions", "reward", "data"]
+        regular = isinstance(value, dict) and "regularizer" in value
+        body = record(value, [*keys, "regularizer"] if regular else keys, "problem")
         self.size = names(body["states"], "problem.states")
         self.pairs: list[range] = []  # of a state
         self.place: list[tuple[int, int]] = []  # of a pair: state and action
@@ -220,6 +221,7 @@ class Problem:
                 shift[s] = shift.get(s, ZERO) + 1
                 self.transitions.append(row)
                 self.shifts.append((list(shift), Vector(list(shift.values()), step)))
+        self.regularizer = body.get("regularizer")
 
     def successors(self, value: object, step: str) -> dict[int, Fraction]:
         row: dict[int, Fraction] = {}
@@ -232,6 +234,35 @@ class Problem:
             need(row[t], "more than", ZERO, step, "problem", "probability")
         distribution(list(row.values()), step, "problem")
         return row
+
+    def entries(self, value: object, step: str, rule: str) -> dict[int, Fraction]:
+        """Read a list of [state, action, number] in increasing order."""
+        found: dict[int, Fraction] = {}
+        for i, entry in enumerate(items(value, step)):
+            at = f"{step}[{i}]"
+            state, action, amount = items(entry, at, 3)
+            p = self.pair(state, action, at)
+            if found and p <= next(reversed(found)):
+                raise Rejected(at, rule, "the pairs of a flow must increase")
+            found[p] = number(amount, at)
+        return found
+
+    def balance(
+        self, flow: dict[int, Fraction], goal: list[Fraction], step: str, rule: str
+    ) -> None:
+        """Refuse a flow y unless E^T y is the goal.
+
+        In integers: y(p) / (scale of row p) = z / scale.
+        """
+        scale = common({y.denominator * self.shifts[p][1].scale for p, y in flow.items()}, step)
+        found = [0] * self.size
+        for p, y in flow.items():
+            states, row = self.shifts[p]
+            z = y.numerator * (scale // (y.denominator * row.scale))
+            for t, e in zip(states, row.top, strict=True):
+                found[t] += e * z
+        for t, weight in enumerate(goal):
+            need(Fraction(found[t], scale), "exactly", weight, step, rule, f"balance of state {t}")
 
     def vector(self, value: object, step: str) -> Vector:
         """Read a list with one number per state."""
@@ -250,6 +281,17 @@ class Problem:
         """Read a state and one of its actions."""
         pairs = self.pairs[index(state, self.size, step)]
         return pairs[index(action, len(pairs), step)]
+
+    def reached(self, taken: set[int]) -> set[int]:
+        """Return the states that policies visit which take only these pairs."""
+        visited = {s for s, weight in enumerate(self.initial.top) if weight > 0}
+        frontier = list(visited) if self.discount > 0 else []  # else only the first step counts
+        while frontier:
+            for p in taken.intersection(self.pairs[frontier.pop()]):
+                new = self.transitions[p].keys() - visited
+                visited |= new
+                frontier += new
+        return visited
 
     def mean(self, v: Vector) -> Fraction:
         """Return the mean of `v` under the initial distribution."""
@@ -299,13 +341,7 @@ def check_witness(problem: Problem, value: object, budget: Fraction, bad: Fracti
     errors = [d * abs(x - r) for d, x, r in zip(problem.data, reward, problem.reward, strict=True)]
     cost = Vector(errors, step).sum()
     need(cost, "at most", budget, f"{step}.reward", "witness.1", "total error")
-    visited = {s for s, weight in enumerate(problem.initial.top) if weight > 0}
-    frontier = list(visited) if problem.discount > 0 else []  # else only the first step counts
-    while frontier:
-        for p in problem.pairs[frontier.pop()]:
-            new = problem.transitions[p].keys() - visited if policy[p] > 0 else set()
-            visited |= new
-            frontier += new
+    visited = problem.reached({p for p, x in enumerate(policy) if x > 0})
     for p, (s, a) in enumerate(problem.place):
         relation = "exactly" if policy[p] > 0 and s in visited else "at most"
         at = f"{step}.reward[{s}][{a}]"
@@ -325,6 +361,8 @@ class Scope:
     upper: dict[int, Fraction]  # declared occupancy bounds, by pair
     lower: dict[int, Fraction]
     kept: set[int]  # the pairs of this node and its siblings, without those of duplicates
+    used: frozenset[int] = frozenset()  # the pairs with positive occupancy, of a regularised node
+    sides: dict[int, int] = field(default_factory=dict)  # -1 below, 0 at, 1 above the reference
 
 
 class Tree:
@@ -334,13 +372,18 @@ class Tree:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
         self.kinds: list[str] = []  # of the nodes
         self.pending: dict[int, Scope] = {}  # of the nodes whose parent has been met
+        self.splits: dict[str, Callable[[int, Scope, object, str], None]] = {"split": self.split}
+        self.leaves: dict[str, Callable[[Scope, object, str], None]] = {
+            "value": self.value,
+            "circulation": self.circulation,
+            "duplicate": self.duplicate,
+        }
 
     def check(self, value: object) -> None:
         entries = items(value, "evidence.tree")
         if not entries:
             raise Rejected("evidence.tree", "tree", "there is no root")
         nodes = [self.node(entry, f"evidence.tree[{i}]") for i, entry in enumerate(entries)]
-        rules = {"value": self.value, "circulation": self.circulation, "duplicate": self.duplicate}
         self.pending[0] = Scope(tuple(tuple(pairs) for pairs in self.problem.pairs), {}, {}, set())
         # Children come later in the list, so one pass meets every node after its parent.
         for i, (kind, node) in enumerate(zip(self.kinds, nodes, strict=True)):
@@ -350,15 +393,16 @@ class Tree:
             scope = self.pending.pop(i)
             if "hitting" in node:
                 scope = self.hitting(scope, node["hitting"], f"{step}.hitting")
-            if kind == "split":
-                self.split(i, scope, node[kind], f"{step}.split")
+            if kind in self.splits:
+                self.splits[kind](i, scope, node[kind], f"{step}.{kind}")
             else:
-                rules[kind](scope, node[kind], f"{step}.{kind}")
+                self.leaves[kind](scope, node[kind], f"{step}.{kind}")
 
     def node(self, value: object, step: str) -> dict[str, object]:
-        kinds = [key for key in NODES if isinstance(value, dict) and key in value]
+        known = [*self.splits, *self.leaves]
+        kinds = [key for key in known if isinstance(value, dict) and key in value]
         if len(kinds) != 1 or not isinstance(value, dict):
-            raise Malformed(step, f"expected an object with one of {', '.join(NODES)}")
+            raise Malformed(step, f"expected an object with one of {', '.join(known)}")
         self.kinds += kinds
         return record(value, {*kinds, "hitting"} if "hitting" in value else kinds, step)
 
@@ -370,21 +414,29 @@ class Tree:
         for k, entry in enumerate(items(body["children"], f"{step}.children")):
             at = f"{step}.children[{k}]"
             node, actions = items(entry, at, 2)
-            child = index(node, len(self.kinds), at)
+            child = self.child(i, node, at)
             pairs = tuple(self.problem.pair(s, action, at) for action in items(actions, at))
-            if child <= i or child in self.pending or child in children:
-                raise Rejected(at, "split", f"node {child} comes earlier, or has a parent already")
             if not pairs or len(set(pairs)) != len(pairs) or not unassigned.issuperset(pairs):
                 raise Rejected(at, "split", "expected actions, allowed here and in no other child")
             unassigned.difference_update(pairs)
             kept.update(pairs if self.kinds[child] != "duplicate" else ())
             children[child] = pairs
+            self.pending[child] = scope  # taken; what it allows is known below
         if unassigned:
             a = self.problem.place[min(unassigned)][1]
             raise Rejected(step, "split", f"action {a} is allowed here, but in no child")
         for child, pairs in children.items():
             allowed = (*scope.allowed[:s], pairs, *scope.allowed[s + 1 :])
-            self.pending[child] = Scope(allowed, scope.upper, scope.lower, kept)
+            self.pending[child] = replace(scope, allowed=allowed, kept=kept)
+
+    def child(self, i: int, node: object, step: str) -> int:
+        """Read the index of a child: a later node, without a parent so far."""
+        child = index(node, len(self.kinds), step)
+        if child <= i or child in self.pending:
+            raise Rejected(
+                step, self.kinds[i], f"node {child} comes earlier, or has a parent already"
+            )
+        return child
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
@@ -399,25 +451,9 @@ class Tree:
         body = record(value, ("kappa", "flow"), step)
         kappa = number(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "circulation", "kappa")
-        flow: dict[int, Fraction] = {}
-        for i, entry in enumerate(items(body["flow"], f"{step}.flow")):
-            at = f"{step}.flow[{i}]"
-            state, action, amount = items(entry, at, 3)
-            p = problem.pair(state, action, at)
-            if flow and p <= next(reversed(flow)):
-                raise Rejected(at, "circulation", "the pairs of a flow must increase")
-            flow[p] = number(amount, at)
-        # 1. Balance, in integers: y(p) / (denominator of row p) = z / scale.
-        scale = common({y.denominator * problem.shifts[p][1].scale for p, y in flow.items()}, step)
-        balance = [0] * problem.size
-        for p, y in flow.items():
-            states, row = problem.shifts[p]
-            z = y.numerator * (scale // (y.denominator * row.scale))
-            for t, e in zip(states, row.top, strict=True):
-                balance[t] += e * z
-        for t, weight in enumerate(problem.initial.values):
-            found = Fraction(balance[t], scale)
-            need(found, "exactly", kappa * weight, step, "circulation.1", f"balance of state {t}")
+        flow = problem.entries(body["flow"], f"{step}.flow", "circulation")
+        goal = [kappa * weight for weight in problem.initial.values]
+        problem.balance(flow, goal, step, "circulation.1")
         for p, y in flow.items():  # 2. and the first half of 3.; an omitted pair, 0, meets them
             s, a = problem.place[p]
             forced = scope.allowed[s] == (p,)
@@ -468,7 +504,183 @@ class Tree:
                 divisor = problem.shift(h, p)
                 need(divisor, "more than", ZERO, at, "hitting", "divisor")
                 bounds[side][p] = max(ZERO, start / divisor)
-        return Scope(scope.allowed, bounds["upper"], bounds["lower"], scope.kept)
+        return replace(scope, upper=bounds["upper"], lower=bounds["lower"])
+
+
+class Regularizer:
+    """weight * omega, where omega sums c x + q (x - rho)^2 + m |x - rho| over the pairs.
+
+    x is the normalised occupancy measure, (1 - discount) eta.
+    """
+
+    def __init__(self, problem: Problem, evidence: dict[str, object]) -> None:
+        step, value = "problem.regularizer", problem.regularizer
+        kind = value.get("kind") if isinstance(value, dict) else None
+        if kind not in REGULARIZERS:
+            raise Malformed(step, f"expected an object with a kind of {', '.join(REGULARIZERS)}")
+        source = "coefficients" if kind == "linear" else "reference"
+        body = record(value, ("kind", "weight", source), step)
+        self.problem, self.weight = problem, number(body["weight"], f"{step}.weight")
+        need(self.weight, "at least", ZERO, f"{step}.weight", "problem", "weight")
+        self.scale = self.weight * (1 - problem.discount)  # lambda'
+        given = problem.table(body[source], f"{step}.{source}")
+        nothing = [ZERO] * len(given)
+        self.c, self.rho = (given, nothing) if kind == "linear" else (nothing, nothing)
+        self.m = [Fraction(1, 2)] * len(given) if kind == "tv" else nothing
+        self.q = [ONE] * len(given) if kind == "l2" else nothing
+        if kind == "linear":
+            return
+        for s, pairs in enumerate(problem.pairs):
+            distribution([given[p] for p in pairs], f"{step}.{source}[{s}]", "problem")
+        at = "evidence.reference"
+        visits = problem.vector(evidence["reference"], at).values
+        flow = {p: visits[s] * given[p] for p, (s, _) in enumerate(problem.place)}
+        problem.balance(flow, problem.initial.values, at, "reference")
+        self.rho = [(1 - problem.discount) * flow[p] for p in range(len(given))]
+        if kind == "chi2":
+            for s in problem.reached(set(range(len(given)))):
+                for p in problem.pairs[s]:
+                    need(self.rho[p], "more than", ZERO, step, "problem", "reference occupancy")
+            self.q = [1 / x if x else ZERO for x in self.rho]
+
+    def omega(self, x: list[Fraction]) -> Fraction:
+        """Return omega at normalised occupancies, or at any other numbers."""
+        gaps = [z - r for z, r in zip(x, self.rho, strict=True)]
+        terms = zip(self.c, self.q, self.m, x, gaps, strict=True)
+        return sum((c * z + q * d * d + m * abs(d) for c, q, m, z, d in terms), ZERO)
+
+    def slope(self, h: list[Fraction], x: list[Fraction], step: str, rule: str) -> None:
+        """Refuse h unless omega(x') >= omega(x) + <h, x' - x> for all x'."""
+        for p, (s, a) in enumerate(self.problem.place):
+            smooth = self.c[p] + 2 * self.q[p] * (x[p] - self.rho[p])
+            low = smooth + (self.m[p] if x[p] > self.rho[p] else -self.m[p])
+            high = smooth + (-self.m[p] if x[p] < self.rho[p] else self.m[p])
+            need(h[p], "at least", low, f"{step}[{s}][{a}]", rule, "slope")
+            need(h[p], "at most", high, f"{step}[{s}][{a}]", rule, "slope")
+
+
+def check_regularised_witness(
+    regularizer: Regularizer, value: object, budget: Fraction, bad: Fraction
+) -> None:
+    """Verify a reward model of cost at most `budget` with a regularised-optimal bad policy."""
+    step, problem = "evidence.witness", regularizer.problem
+    body = record(value, ("reward", "occupancy", "slope", "value"), step)
+    reward = problem.table(body["reward"], f"{step}.reward")
+    visits = problem.table(body["occupancy"], f"{step}.occupancy")
+    slope = problem.table(body["slope"], f"{step}.slope")
+    v = problem.vector(body["value"], f"{step}.value")
+    errors = [d * abs(x - r) for d, x, r in zip(problem.data, reward, problem.reward, strict=True)]
+    cost = Vector(errors, step).sum()
+    need(cost, "at most", budget, f"{step}.reward", "witness.1", "total error")
+    need(min(visits), "at least", ZERO, f"{step}.occupancy", "witness.2", "least occupancy")
+    problem.balance(
+        dict(enumerate(visits)), problem.initial.values, f"{step}.occupancy", "witness.2"
+    )
+    share = [(1 - problem.discount) * x for x in visits]
+    regularizer.slope(slope, share, f"{step}.slope", "witness.2")
+    for p, (s, a) in enumerate(problem.place):
+        relation, at = "exactly" if visits[p] > 0 else "at most", f"{step}.reward[{s}][{a}]"
+        paid = reward[p] - regularizer.scale * slope[p]
+        need(paid, relation, problem.shift(v, p), at, "witness.3", "reward less its price")
+    worth = Vector([x * r for x, r in zip(visits, problem.reward, strict=True)], step).sum()
+    need(worth, "at most", bad, f"{step}.occupancy", "witness.4", "return")
+
+
+class CaseTree(Tree):
+    """Verify that each bad occupancy measure costs an amount in `relation` to `limit`."""
+
+    def __init__(
+        self, regularizer: Regularizer, bad: Fraction, relation: str, limit: Fraction
+    ) -> None:
+        super().__init__(regularizer.problem, bad, relation, limit)
+        self.regularizer = regularizer
+        self.splits = {"case": self.case, "side": self.side}
+        self.leaves = {"dual": self.dual, "gap": self.gap}
+
+    def case(self, i: int, scope: Scope, value: object, step: str) -> None:
+        body = record(value, ("state", "action", "unused", "used"), step)
+        p = self.problem.pair(body["state"], body["action"], step)
+        s = self.problem.place[p][0]
+        if p in scope.used or p not in scope.allowed[s]:
+            raise Rejected(step, "case", "the case of this pair is known")
+        fewer = tuple(other for other in scope.allowed[s] if other != p)
+        allowed = (*scope.allowed[:s], fewer, *scope.allowed[s + 1 :])
+        child = self.child(i, body["unused"], step)
+        self.pending[child] = replace(scope, allowed=allowed)
+        self.pending[self.child(i, body["used"], step)] = replace(scope, used=scope.used | {p})
+
+    def side(self, i: int, scope: Scope, value: object, step: str) -> None:
+        body = record(value, ("state", "action", "below", "at", "above"), step)
+        p = self.problem.pair(body["state"], body["action"], step)
+        if p in scope.sides or not self.regularizer.m[p]:
+            raise Rejected(step, "side", "the side of this pair is known, or plays no part")
+        for key, sign in (("below", -1), ("at", 0), ("above", 1)):
+            child = self.child(i, body[key], step)
+            self.pending[child] = replace(scope, sides={**scope.sides, p: sign})
+
+    def dual(self, scope: Scope, value: object, step: str) -> None:
+        problem, omega = self.problem, self.regularizer
+        body = record(value, ("flow", "kappa", "value", "bounds"), step)
+        kappa = number(body["kappa"], f"{step}.kappa")
+        need(kappa, "at least", ZERO, f"{step}.kappa", "dual", "kappa")
+        flow = problem.entries(body["flow"], f"{step}.flow", "dual")
+        bounds = problem.entries(body["bounds"], f"{step}.bounds", "dual")
+        u = problem.vector(body["value"], f"{step}.value")
+        problem.balance(flow, [ZERO] * problem.size, step, "dual.1")
+        for p, w in flow.items():
+            what = "flow of ({}, {})".format(*problem.place[p])
+            need(w, "at most", problem.data[p], step, "dual.2", what)
+            least = -problem.data[p] if p in scope.used else ZERO
+            need(w, "at least", least, step, "dual.2", what)
+        for p, beta in bounds.items():
+            side = scope.sides.get(p)
+            if beta and (side is None or side * beta < 0):
+                raise Rejected(f"{step}.bounds", "dual.3", "no such bound of this pair is known")
+        for p in (p for pairs in scope.allowed for p in pairs):
+            bend = 2 * omega.scale * omega.q[p] * (1 - problem.discount)
+            left = kappa * problem.reward[p] - bend * flow.get(p, ZERO) - bounds.get(p, ZERO)
+            what = "price of ({}, {})".format(*problem.place[p])
+            need(left, "at least", problem.shift(u, p), step, "dual.3", what)
+        cost = problem.mean(u) - kappa * self.bad
+        cost += sum((x * omega.rho[p] for p, x in bounds.items()), ZERO) * problem.horizon
+        for p, w in flow.items():
+            fixed = omega.c[p] - 2 * omega.q[p] * omega.rho[p]
+            kink = omega.m[p] * (scope.sides.get(p, 0) * w or abs(w))
+            cost += w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink
+        need(cost, self.relation, self.limit, step, "dual.4", "cost")
+
+    def gap(self, scope: Scope, value: object, step: str) -> None:
+        problem, omega = self.problem, self.regularizer
+        body = record(value, ("flow", "kappa", "at", "slope", "price", "value"), step)
+        kappa, price = (number(body[key], f"{step}.{key}") for key in ("kappa", "price"))
+        need(kappa, "more than", ZERO, f"{step}.kappa", "gap", "kappa")
+        need(price, "at least", ZERO, f"{step}.price", "gap", "price")
+        flow, point, slope = (
+            problem.entries(body[key], f"{step}.{key}", "gap") for key in ("flow", "at", "slope")
+        )
+        u = problem.vector(body["value"], f"{step}.value")
+        goal = [kappa * weight for weight in problem.initial.values]
+        problem.balance(flow, goal, step, "gap.1")
+        for p, y in flow.items():
+            what = "flow of ({}, {})".format(*problem.place[p])
+            need(y, "at least", ZERO, step, "gap.2", what)
+            need(y, "at most", problem.data[p], step, "gap.2", what)
+        allowed = [p for pairs in scope.allowed for p in pairs]
+        every = range(len(problem.place))
+        h, z = ([found.get(p, ZERO) for p in every] for found in (slope, point))
+        omega.slope(h, z, f"{step}.slope", "gap.3")
+        for p in allowed:
+            least = kappa * scope.upper.get(p, problem.horizon) - problem.data[p]
+            what = "({}, {})".format(*problem.place[p])
+            need(flow.get(p, ZERO), "at least", least, step, "gap.2", f"flow of {what}")
+            left = (1 - price) * problem.reward[p] - omega.scale * h[p]
+            need(left, "at most", problem.shift(u, p), step, "gap.3", f"gain of {what}")
+        worth = sum((y * problem.reward[p] for p, y in flow.items()), ZERO)
+        share = [(1 - problem.discount) * flow.get(p, ZERO) / kappa for p in every]
+        tangent = sum((x * y for x, y in zip(h, z, strict=True)), ZERO) - omega.omega(z)
+        most = omega.weight * tangent + price * self.bad + problem.mean(u)
+        cost = worth - kappa * omega.weight * omega.omega(share) - kappa * most
+        need(cost, self.relation, self.limit, step, "gap.4", "cost")
 
 
 def digest(problem: object) -> str:
@@ -499,17 +711,27 @@ def check(document: object) -> Result:
     epsilon, lower, upper = (None, low, high) if kind == "radius" else (low, None, None)
     if epsilon is not None:
         need(epsilon, "more than", ZERO, "claim.epsilon", "claim", "epsilon")
-    evidence = record(body["evidence"], ("returns", *parts), "evidence")
+    regular = problem.regularizer is not None
+    named = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
+    parts = ("returns", *(("reference",) if named else ()), *parts)
+    evidence = record(body["evidence"], parts, "evidence")
     best, worst = check_returns(problem, evidence["returns"])
     bad = best - level * (best - worst)
     spread = max(problem.reward) - min(problem.reward)
-    tree = Tree(problem, bad, "more than" if kind == "safe" else "at least", low * spread)
-    if "witness" in parts:
-        check_witness(problem, evidence["witness"], high * spread, bad)
+    relation = "more than" if kind == "safe" else "at least"
+    if regular:
+        omega = Regularizer(problem, evidence)
+        tree: Tree = CaseTree(omega, bad, relation, low * spread)
+        if "witness" in parts:
+            check_regularised_witness(omega, evidence["witness"], high * spread, bad)
+    else:
+        tree = Tree(problem, bad, relation, low * spread)
+        if "witness" in parts:
+            check_witness(problem, evidence["witness"], high * spread, bad)
     if "tree" in parts:
         tree.check(evidence["tree"])
-    sizes = len(tree.kinds), *(tree.kinds.count(node) for node in NODES[1:])
-    return Result(kind, level, epsilon, lower, upper, fingerprint, *sizes)
+    nodes = {node: tree.kinds.count(node) for node in (*tree.splits, *tree.leaves)}
+    return Result(kind, level, epsilon, lower, upper, fingerprint, regular, nodes)
 
 
 def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -19,10 +19,11 @@ from symsafe.certificate import (
 )
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
+from symsafe.engine.regularised import CaseOutcome, search_cases
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
-from symsafe.engine.tree import Progress, search, trivial_root
+from symsafe.engine.tree import Outcome, Progress, search, trivial_root
 from symsafe.engine.witness import cheapest_witness
-from symsafe.errors import InputError
+from symsafe.errors import InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
 
@@ -210,6 +211,10 @@ def _answer(
     with Limits(time_limit, node_limit) as limits:
         question = Question.of(problem)
         solve = _by_smt if engine == "smt" else _by_tree
+        if problem.regularizer is not None:
+            if engine == "smt":
+                raise UnsupportedError("engine smt: it does not answer regularised problems")
+            solve = _by_cases
         finding = solve(question, limits, report, asked)
         seconds = limits.elapsed
     if finding.certificate is not None:
@@ -259,10 +264,25 @@ def _by_tree(
     report: Callable[[Progress], None] | None,
     asked: Fraction | None,
 ) -> _Finding:
+    limit = None if asked is None else asked * question.reward_range
+    return _written(question, search(question, limits, enough=limit, report=report), asked)
+
+
+def _by_cases(
+    question: Question,
+    limits: Limits,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+) -> _Finding:
+    limit = None if asked is None else asked * question.reward_range
+    return _written(question, search_cases(question, limits, enough=limit, report=report), asked)
+
+
+def _written(
+    question: Question, outcome: Outcome | CaseOutcome, asked: Fraction | None
+) -> _Finding:
+    """Write down what a search found as the certificate that answers the question."""
     scale = question.reward_range
-    outcome = search(
-        question, limits, enough=None if asked is None else asked * scale, report=report
-    )
     lower, upper = outcome.lower / scale, outcome.witness.cost / scale
     if asked is not None and upper <= asked:
         certificate = unsafe_certificate(question, asked, outcome.witness)

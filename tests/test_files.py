@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import symsafe.model.files as files_module
-from symsafe.errors import InputError, UnsupportedError
+from symsafe.errors import InputError
 from symsafe.model import (
     MDP,
     DataDistribution,
@@ -394,12 +394,6 @@ def test_a_misspelt_key_gets_a_proposal() -> None:
     """The nearest key is named."""
     error = refusal(json.dumps(document(safty={})), "json")
     assert error.expected.endswith("did you mean safety?")
-
-
-def test_regularised_problems_are_not_supported_yet() -> None:
-    """The table is known, and says so."""
-    with pytest.raises(UnsupportedError, match="regularizer"):
-        loads_problem(DESIGN + '[regularizer]\nkind = "kl"\n')
 
 
 @pytest.mark.parametrize("wrong", [None, True, 7, 0.5, "x", [], [[]], {}, {"x": {}}, [{"x": 1}]])

@@ -9,7 +9,7 @@ from symsafe.errors import EngineError
 from symsafe.exact import exact
 from symsafe.model import MDP, DataDistribution, Policy
 
-__all__ = ["occupancy", "occupancy_distribution", "support"]
+__all__ = ["occupancy", "occupancy_distribution", "reachable_states", "support"]
 
 
 def occupancy(mdp: MDP, policy: Policy) -> tuple[Fraction, ...]:
@@ -38,19 +38,30 @@ def occupancy(mdp: MDP, policy: Policy) -> tuple[Fraction, ...]:
 
 def support(mdp: MDP, policy: Policy) -> frozenset[int]:
     """Return the pairs with positive occupancy."""
-    reached = {state for state, p in enumerate(mdp.initial) if p != 0}
-    waiting = list(reached) if mdp.discount != 0 else []
-    while waiting:
-        for pair in mdp.pair_ranges[waiting.pop()]:
-            if policy.probabilities[pair]:
-                new = {t for t, _ in mdp.successors[pair]} - reached
-                reached |= new
-                waiting += new
+    reached = _reached(mdp, policy)
     return frozenset(
         pair
         for pair, state in enumerate(mdp.pair_states)
         if state in reached and policy.probabilities[pair]
     )
+
+
+def reachable_states(mdp: MDP) -> frozenset[int]:
+    """Return the states that some policy visits."""
+    return frozenset(_reached(mdp, None))
+
+
+def _reached(mdp: MDP, policy: Policy | None) -> set[int]:
+    """Return the states that a policy visits at all, or without a policy those that some visits."""
+    reached = {state for state, p in enumerate(mdp.initial) if p != 0}
+    waiting = list(reached) if mdp.discount != 0 else []
+    while waiting:
+        for pair in mdp.pair_ranges[waiting.pop()]:
+            if policy is None or policy.probabilities[pair]:
+                new = {t for t, _ in mdp.successors[pair]} - reached
+                reached |= new
+                waiting += new
+    return reached
 
 
 def occupancy_distribution(policy: Policy) -> DataDistribution:

@@ -6,6 +6,7 @@ from symsafe.model.mdp import MDP
 from symsafe.model.parameters import Constraint, ParameterSpace
 from symsafe.model.policy import Policy
 from symsafe.model.problem import SafetyProblem
+from symsafe.model.regularizer import Regularizer
 
 __all__ = [
     "MDP",
@@ -13,6 +14,7 @@ __all__ = [
     "DataDistribution",
     "ParameterSpace",
     "Policy",
+    "Regularizer",
     "SafetyProblem",
     "dumps_problem",
     "load_problem",

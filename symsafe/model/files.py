@@ -53,12 +53,13 @@ from typing import Any, cast
 
 import tomli_w
 
-from symsafe.errors import InputError, UnsupportedError
+from symsafe.errors import InputError
 from symsafe.exact import Number, entry, exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP
 from symsafe.model.parameters import ParameterSpace
 from symsafe.model.problem import SafetyProblem
+from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path as place
 from symsafe.model.tables import read_list, read_table, require_known, shown
 
@@ -99,8 +100,6 @@ def load_problem(path: str | PathLike[str]) -> SafetyProblem:
     ------
     InputError
         If the file cannot be read, is no TOML or JSON, or does not hold a valid problem.
-    UnsupportedError
-        If it asks about regularised optimisation.
     """
     source = os.fspath(path)
     try:
@@ -142,8 +141,6 @@ def loads_problem(text: str, format: str = "toml", source: str = "<text>") -> Sa
     InputError
         If the text is no TOML or JSON (with the line), or does not hold a valid problem (with the
         field).
-    UnsupportedError
-        If it asks about regularised optimisation.
 
     Examples
     --------
@@ -341,8 +338,6 @@ def _limit(document: object, source: str) -> None:
 
 
 def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
-    if "regularizer" in file:
-        raise UnsupportedError("regularizer: this version does not answer regularised problems")
     _require_keys(file, (), _FILE_KEYS, ("data", "safety"))
     layout = file.get("format", "tables")
     if layout not in ("tables", "arrays"):
@@ -356,7 +351,11 @@ def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
     data = _read_data(file["data"], mdp, layout == "arrays")
     safety = read_table(file["safety"], "safety")
     _require_keys(safety, ("safety",), ("regret", "epsilon"), ("regret",))
-    return SafetyProblem(mdp, data, _raw(safety["regret"]), _raw(safety.get("epsilon")))
+    regularizer = None
+    if "regularizer" in file:
+        regularizer = Regularizer.from_table(mdp, read_table(file["regularizer"], "regularizer"))
+    epsilon = _raw(safety.get("epsilon"))
+    return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer)
 
 
 def _require_keys(
@@ -472,6 +471,14 @@ def _document(problem: SafetyProblem) -> dict[str, Any]:
     document["safety"] = {"regret": number(problem.regret, "regret")}
     if problem.epsilon is not None:
         document["safety"]["epsilon"] = number(problem.epsilon, "epsilon")
+    if problem.regularizer is not None:
+        penalty = problem.regularizer
+        document["regularizer"] = {"kind": penalty.kind, "weight": number(penalty.weight)}
+        if penalty.reference is not None:
+            values: Sequence[Number] = penalty.reference.probabilities
+            document["regularizer"]["reference"] = table("reference", values)
+        if penalty.coefficients is not None:
+            document["regularizer"]["coefficients"] = table("coefficients", penalty.coefficients)
     if names:
         document["parameters"] = _parameters_document(mdp.parameters, number)
     return document

@@ -1,6 +1,6 @@
 """What a safety problem asks: is the data distribution D safe for tolerance epsilon and regret L?
 
-Follows Definition 2.1 of the paper, without regularisation. Never solves anything.
+Follows Definition 2.1 of the paper. Never solves anything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP, require_mdp
+from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path, read_number, shown, substituted
 
 __all__ = ["SafetyProblem"]
@@ -34,6 +35,8 @@ class SafetyProblem:
         L, a share of the range of the return, in [0, 1].
     epsilon : Number, optional
         Expected error, a share of the range of the reward; above 0. Not needed for the radius.
+    regularizer : Regularizer, optional
+        What the policy is penalised for when it is optimised against the reward model.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class SafetyProblem:
     data: DataDistribution
     regret: Number
     epsilon: Number | None = None
+    regularizer: Regularizer | None = None
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
@@ -69,6 +73,11 @@ class SafetyProblem:
             if isinstance(epsilon, Fraction) and epsilon <= 0:
                 raise InputError("epsilon", shown(epsilon), "a number above 0")
             object.__setattr__(self, "epsilon", epsilon)
+        if self.regularizer is not None:
+            if not isinstance(self.regularizer, Regularizer):
+                raise InputError("regularizer", self.regularizer, "a Regularizer")
+            if self.regularizer.mdp is not self.mdp and self.regularizer.mdp != self.mdp:
+                raise InputError("regularizer", "one of another MDP", "a regularizer of this MDP")
         first = self.mdp.rewards[0]
         if all(reward == first for reward in self.mdp.rewards):
             raise InputError(
@@ -129,8 +138,10 @@ class SafetyProblem:
             DataDistribution(mdp, weights),
             substituted(self.regret, point, "regret"),
             None if self.epsilon is None else substituted(self.epsilon, point, "epsilon"),
+            None if self.regularizer is None else self.regularizer.on(mdp),
         )
 
     def __repr__(self) -> str:
         epsilon = "" if self.epsilon is None else f", epsilon {shown(self.epsilon)}"
-        return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon})"
+        penalty = "" if self.regularizer is None else f", {self.regularizer!r}"
+        return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon}{penalty})"

@@ -15,6 +15,8 @@ from symsafe.theorems import (
     proposition_3_3,
     theorem_3_1,
     theorem_3_5,
+    theorem_4_1,
+    theorem_4_2,
 )
 from symsafe.theorems.report import TheoremReport
 
@@ -58,6 +60,13 @@ THEOREMS: Mapping[str, Theorem] = {
         partial(corollary_3_4.verify, sharp=True),
     ),
     "theorem-3.5": Theorem("the safe distributions are a polytope", theorem_3_5.verify),
+    "theorem-4.1": Theorem(
+        "regularised: where optima for the true reward are good, some epsilon is safe",
+        theorem_4_1.verify,
+    ),
+    "theorem-4.2": Theorem(
+        "regularised: a bad policy with little data on its support is unsafe", theorem_4_2.verify
+    ),
 }
 """By the name that `symsafe theorem` takes."""
 
