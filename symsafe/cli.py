@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +29,7 @@ from symsafe.errors import CertificateRejected, EngineError, InputError, Symsafe
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
-from symsafe.theorems import THEOREMS, find
+from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -183,29 +184,21 @@ def bounds(
     Example: symsafe bounds examples/tight-bandit.toml
     """
     problem = _load(file, at)
-    found = all_bounds(Question.of(problem))
+    question = Question.of(problem)
+    regular = problem.regularizer is not None
+    lower, upper, facts = (_regularised_bounds if regular else _plain_bounds)(question)
     with _progress() as report:
         verdict = radius_of_problem(problem, time_limit=time_limit, report=report)
-    among = "" if found.upper_is_exact else ", best found"
+    if regular:
+        upper |= _without_penalty(problem, verdict, time_limit)
     rows = {
-        "paper": (found.paper, "Proposition 3.2 of the paper: sharp / sqrt(2), rounded down"),
-        "sharp": (found.sharp, "Proposition 3.2 without the factor 1 / sqrt(2)"),
-        "b0": (found.b0, "by the greatest visits of a state"),
-        "b1": (found.b1, "by the greatest change of occupancy to a bad policy"),
-        "b2": (found.b2, "by the best ratio of lost return to change of occupancy"),
+        **lower,
         "radius_lower": (verdict.lower, "certified lower bound of the safety radius"),
         "radius_upper": (verdict.upper, "certified upper bound of the safety radius"),
-        "family": (found.family, f"constant reward on the support of a bad policy{among}"),
-        "proposition_3_3": (
-            found.proposition_3_3,
-            f"Proposition 3.3 of the paper: data weight of a bad policy's support{among}",
-        ),
+        **upper,
     }
     if as_json:
-        _print_json(
-            {name: format_fraction(number) for name, (number, _) in rows.items()}
-            | {"upper_is_exact": found.upper_is_exact}
-        )
+        _print_json({name: format_fraction(number) for name, (number, _) in rows.items()} | facts)
     else:
         if verdict.is_exact:
             del rows["radius_upper"]
@@ -219,6 +212,55 @@ def bounds(
         for name, (number, text) in rows.items():
             print(f"{name:<16}{float(number):<14.6g}{_short(number):<20}{text}")
     raise typer.Exit(0 if verdict.is_exact else _UNKNOWN)
+
+
+_Rows = dict[str, tuple[Fraction, str]]
+
+
+def _plain_bounds(question: Question) -> tuple[_Rows, _Rows, dict[str, Any]]:
+    found = all_bounds(question)
+    among = "" if found.upper_is_exact else ", best found"
+    lower = {
+        "paper": (found.paper, "Proposition 3.2 of the paper: sharp / sqrt(2), rounded down"),
+        "sharp": (found.sharp, "Proposition 3.2 without the factor 1 / sqrt(2)"),
+        "b0": (found.b0, "by the greatest visits of a state"),
+        "b1": (found.b1, "by the greatest change of occupancy to a bad policy"),
+        "b2": (found.b2, "by the best ratio of lost return to change of occupancy"),
+    }
+    upper = {
+        "family": (found.family, f"constant reward on the support of a bad policy{among}"),
+        "proposition_3_3": (
+            found.proposition_3_3,
+            f"Proposition 3.3 of the paper: data weight of a bad policy's support{among}",
+        ),
+    }
+    return lower, upper, {"upper_is_exact": found.upper_is_exact}
+
+
+def _regularised_bounds(question: Question) -> tuple[_Rows, _Rows, dict[str, Any]]:
+    constant, sharpened = theorem_4_1.bounds(question)
+    lower = {
+        "theorem_4_1": (constant, "Theorem 4.1 with a constant: (1 - gamma) min D G_L / range R"),
+        "gap": (sharpened, "the same, with the occupancy of each pair"),
+    }
+    most = theorem_4_2.bound(question)
+    upper = {}
+    if most is not None:
+        upper["theorem_4_2"] = (most, "Theorem 4.2 with a constant: D(supp) (1 + C)")
+    return lower, upper, {}
+
+
+def _without_penalty(problem: SafetyProblem, verdict: Verdict, time_limit: float | None) -> _Rows:
+    """Say whether the penalty helps: compare with the radius of the same problem without it."""
+    plain = radius_of_problem(replace(problem, regularizer=None), time_limit=time_limit)
+    effect = "limits were reached, so the effect of the penalty is open"
+    if plain.upper < verdict.lower:
+        effect = "the penalty helps here"
+    elif plain.lower > verdict.upper:
+        effect = "the penalty hurts here"
+    elif plain.is_exact and verdict.is_exact:
+        effect = "the penalty makes no difference here"
+    return {"unregularised": (plain.lower, f"the radius without the penalty: {effect}")}
 
 
 @app.command()

@@ -23,7 +23,7 @@ from symsafe.engine.regularised import CaseOutcome, search_cases
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
 from symsafe.engine.tree import Outcome, Progress, search, trivial_root
 from symsafe.engine.witness import cheapest_witness
-from symsafe.errors import InputError, UnsupportedError
+from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
 
@@ -211,9 +211,7 @@ def _answer(
     with Limits(time_limit, node_limit) as limits:
         question = Question.of(problem)
         solve = _by_smt if engine == "smt" else _by_tree
-        if problem.regularizer is not None:
-            if engine == "smt":
-                raise UnsupportedError("engine smt: it does not answer regularised problems")
+        if problem.regularizer is not None and engine != "smt":  # which refuses it
             solve = _by_cases
         finding = solve(question, limits, report, asked)
         seconds = limits.elapsed

@@ -25,6 +25,7 @@ KNOWN = {
     "tight-bandit": ("3/50", "unsafe"),
     "tight-bandit-safe": ("3/50", "safe"),
     "chatbot": ("1/240", "unsafe"),
+    "chatbot-penalised": ("7/1200", "safe"),
     "vertex-cover": ("3/20", "safe"),
     "frozenlake-uniform": ("21627/62384405", None),
     "frozenlake-policy": ("176571625209751293669/539984094624455102962885", None),
@@ -190,6 +191,28 @@ REPORTS = {
         "  M: ((0, 0, 0, 2), (0, 0, 2, 0))\n"
         "  M D: (1/2, 1/2)\n"
         "  therefore: the safety radius of D is min M D / range R = 1/4\n"
+    ),
+    "theorem_4_1": (
+        "theorem-4.1 (Fluri et al., ICML 2025; for every L and with a constant, ours)\n"
+        "  holds: D(s,a) > 0 for every pair (min D = 1/2; margin 1/2)\n"
+        "  holds: lambda > 0 (lambda = 1/2; margin 1/2)\n"
+        "  holds: G_L = max f - max of f over policies with regret >= L is positive (max "
+        "f = 7/8, max of f over bad policies = 3/8; margin 1/2)\n"
+        "  G_L: 1/2\n"
+        "  bound: 1/4\n"
+        "  epsilon: 1/8\n"
+        "  therefore: D is safe at epsilon = 1/8\n"
+    ),
+    "theorem_4_2": (
+        "theorem-4.2 (Fluri et al., ICML 2025; the constant C and regrets below 1 are ours)\n"
+        "  holds: Reg(pi_*) > L (Reg = 1; margin 1/2)\n"
+        "  holds: D(supp pi_*) <= epsilon / (1 + C) (D(supp) = 1/20, epsilon / (1 + C) = "
+        "1/20; margin 0)\n"
+        "  pi_*: Policy(prompt: comply)\n"
+        "  C: 1\n"
+        "  reward model: (1, 2)\n"
+        "  its error: 1/10\n"
+        "  therefore: D is unsafe at epsilon = 1/10\n"
     ),
 }
 

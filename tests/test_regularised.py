@@ -32,9 +32,13 @@ from symsafe import (
     radius,
     save_problem,
 )
+from symsafe.engine.bounds import bounds
+from symsafe.engine.limits import Limits
+from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.penalty import Penalty, highest
 from symsafe.engine.question import Question
-from symsafe.theorems import theorem_4_1, theorem_4_2
+from symsafe.engine.tree import search
+from symsafe.theorems import THEOREMS, theorem_4_1, theorem_4_2
 
 EXACT = ("linear", "l2", "chi2", "tv")
 ZERO = Fraction(0)
@@ -555,8 +559,17 @@ def test_chi2_needs_a_reference_that_visits_what_can_be_visited() -> None:
     assert caught.value.field == "regularizer.reference.s.b"
 
 
-def test_the_smt_engine_refuses_regularised_problems() -> None:
+REFUSALS: dict[str, Callable[[SafetyProblem], object]] = {
+    "smt": lambda problem: radius(problem, engine="smt"),
+    "tree": lambda problem: search(Question.of(problem), Limits()),
+    "bounds": lambda problem: bounds(Question.of(problem)),
+    "matrix": lambda problem: safety_matrix(Question.of(problem)),
+} | {name: t.verify for name, t in THEOREMS.items() if not name.startswith("theorem-4")}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_is_about_unregularised_problems_refuses_others(name: str) -> None:
     """Rather than forgetting the regularizer."""
-    problem = one_state("l2", 1, 1, reference="bad")
-    with pytest.raises(UnsupportedError):
-        radius(problem, engine="smt")
+    problem = replace(one_state("l2", 1, 1, reference="bad"), epsilon="1/2")
+    with pytest.raises(UnsupportedError, match="regularizer"):
+        REFUSALS[name](problem)

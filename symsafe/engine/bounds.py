@@ -73,6 +73,7 @@ def bounds(question: Question) -> Bounds:
     Exact. The lower bounds take at most 4 linear programmes per pair; the upper bounds enumerate
     up to 5,000 policies, or follow a local search.
     """
+    question.require_unregularised()
     sharp = sharp_bound(question)
     chosen, exact_minimum = _bad_policies(question)
     return Bounds(

@@ -106,6 +106,7 @@ def safety_matrix(question: Question) -> SafetyMatrix:
     Exact. Rows come from every minimal support of a bad policy and every choice of pairs on which
     EV = R determines V; a row is dropped if a convex combination of others is at most it.
     """
+    question.require_unregularised()
     mdp = question.mdp
     policies, bases = count_deterministic_policies(mdp), comb(len(mdp.pairs), len(mdp.states))
     if policies > MAX_POLICIES or bases > MAX_BASES:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symsafe.analysis.values import Returns, returns
+from symsafe.errors import UnsupportedError
 from symsafe.exact import exact
 from symsafe.model import MDP, SafetyProblem
 
@@ -69,6 +70,18 @@ class Question:
             reward_range=max(rewards) - min(rewards),
             bad_return=facts.maximum - regret * (facts.maximum - facts.minimum),
         )
+
+    def require_unregularised(self) -> None:
+        """Refuse a regularised problem, where what follows would be an answer to another question.
+
+        Raises
+        ------
+        UnsupportedError
+        """
+        if self.problem.regularizer is not None:
+            raise UnsupportedError(
+                "regularizer: this is about optimisation without a regularizer; leave the table out"
+            )
 
     @property
     def mdp(self) -> MDP:

@@ -95,6 +95,7 @@ class _Query:
     """Booleans choose a policy; V prices it, U values it; all else is linear arithmetic."""
 
     def __init__(self, question: Question) -> None:
+        question.require_unregularised()
         import z3  # takes a while to load, and only this engine needs it
 
         self.z3 = z3

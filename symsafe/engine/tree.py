@@ -118,6 +118,7 @@ def search(
         If nothing stopped it: with `enough`, either the witness costs at most `enough` or `lower`
         is more; without, `lower` equals the cost of the witness.
     """
+    question.require_unregularised()
     return _Search(question, limits, enough, report).run()
 
 

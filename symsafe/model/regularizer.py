@@ -24,14 +24,17 @@ class Regularizer:
     omega is a function of the normalised occupancy measure x = (1 - gamma) eta of the policy, and
     of rho, that of the reference policy:
 
-    ========== =====================================================================
-    ``linear`` sum of c x, with the coefficients c
-    ``l2``     sum of (x - rho)^2
-    ``chi2``   sum of (x - rho)^2 / rho
-    ``tv``     half the sum of |x - rho|
-    ``kl``     mean of KL(policy(.|s) || reference(.|s)), over the initial states if gamma = 0 and
-               over the normalised visits else
-    ========== =====================================================================
+    ``linear``
+        the sum of ``c x``, with coefficients c
+    ``l2``
+        the sum of ``(x - rho)^2``
+    ``chi2``
+        the sum of ``(x - rho)^2 / rho``
+    ``tv``
+        half the sum of ``|x - rho|``
+    ``kl``
+        the mean of KL(policy in s, reference in s), over the initial states if gamma = 0 and over
+        the normalised visits of the policy else
 
     Parameters
     ----------

@@ -60,6 +60,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
     question, epsilon = Question.of(problem), exact(problem.epsilon)
+    question.require_unregularised()
     policies, most = disjoint_bad_policies(question)
     count, needed = Fraction(len(policies)), 1 / epsilon - (1 if sharp else 0)
     hypothesis = Hypothesis(

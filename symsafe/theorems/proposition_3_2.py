@@ -54,6 +54,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
         raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
     epsilon = exact(problem.epsilon)
     question = Question.of(problem)
+    question.require_unregularised()
     bound = limit = sharp_bound(question)
     wording = "SHARP"
     if not sharp:

@@ -55,6 +55,7 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     if policy is not None and policy.mdp != problem.mdp:
         raise InputError("policy", "a policy of another MDP", "a policy of the problem's MDP")
     question, epsilon = Question.of(problem), exact(problem.epsilon)
+    question.require_unregularised()
     among = "given"
     if policy is None:
         policy, least = lightest_bad_policy(question)

@@ -41,6 +41,7 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     Fraction(1, 4)
     """
     question = Question.of(problem)
+    question.require_unregularised()
     least, regret = min(question.weights), exact(problem.regret)
     hypotheses = (
         Hypothesis("D(s,a) > 0 for every pair", least > 0, least, {"min D": least}),

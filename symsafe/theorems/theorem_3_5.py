@@ -53,6 +53,7 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     'the safety radius of D is min M D / range R = 1/2'
     """
     question = Question.of(problem)
+    question.require_unregularised()
     returned = question.returns.maximum - question.returns.minimum
     hypotheses = (
         Hypothesis("range R > 0", True, question.reward_range, {"range R": question.reward_range}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from symsafe.certificate import safe_certificate
 from symsafe.engine.penalty import Penalty, highest
 from symsafe.engine.question import Question
@@ -11,7 +13,7 @@ from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
-__all__ = ["verify"]
+__all__ = ["bounds", "verify"]
 
 _SOURCE = "Fluri et al., ICML 2025; for every L and with a constant, ours"
 
@@ -73,7 +75,7 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     found = {"G_L": gap}
     if not all(hypothesis.holds for hypothesis in hypotheses):
         return TheoremReport("theorem-4.1", _SOURCE, hypotheses, constructed=found)
-    bound = (1 - question.discount) * least * gap / question.reward_range
+    bound = _bound(question, gap)
     leaf = comparison(question, penalty, best)
     if leaf is None:
         raise EngineError("the gap is positive, and yet gives no bound")
@@ -87,3 +89,21 @@ def verify(problem: SafetyProblem) -> TheoremReport:
         found | {"bound": bound, "epsilon": epsilon},
         safe_certificate(question, epsilon, root),
     )
+
+
+def bounds(question: Question) -> tuple[Fraction, Fraction]:
+    """Return the bound of the theorem and the same sharpened per pair, fractions of the range of R.
+
+    Both are at most the safety radius, and 0 where the theorem says nothing.
+    """
+    penalty = Penalty.of(question)
+    best, bad = highest(question, penalty), highest(question, penalty, bad=True)
+    if best is None or bad is None:
+        raise EngineError("a worst policy is bad, and yet none was found")
+    leaf = comparison(question, penalty, best)
+    sharpened = Fraction(0) if leaf is None else leaf.cost / question.reward_range
+    return _bound(question, best.value - bad.value), sharpened
+
+
+def _bound(question: Question, gap: Fraction) -> Fraction:
+    return (1 - question.discount) * min(question.weights) * gap / question.reward_range

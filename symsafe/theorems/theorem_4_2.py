@@ -18,7 +18,7 @@ from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
-__all__ = ["verify"]
+__all__ = ["bound", "verify"]
 
 _SOURCE = "Fluri et al., ICML 2025; the constant C and regrets below 1 are ours"
 
@@ -69,11 +69,7 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     if policy is not None and not policy.is_deterministic:
         raise InputError("policy", "a randomised policy", "a deterministic one")
     question, epsilon = Question.of(problem), exact(problem.epsilon)
-    penalty = Penalty.of(question)
-    least = highest(question, penalty, reward=(Fraction(0),) * len(question.rewards))
-    if least is None:
-        raise EngineError("there are no occupancy measures")
-    priced = _Pricing(question, penalty, -least.value)
+    priced = _Pricing.of(question)
     chosen = priced.lightest() if policy is None else priced.candidate(policy)
     target = exact(problem.regret)
     above = Hypothesis(
@@ -92,7 +88,7 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     found["C"] = chosen.constant
     if not light.holds:
         return TheoremReport("theorem-4.2", _SOURCE, (above, light), constructed=found)
-    witness = _witness(question, penalty, chosen)
+    witness = _witness(question, priced.penalty, chosen)
     return TheoremReport(
         "theorem-4.2",
         _SOURCE,
@@ -101,6 +97,15 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
         found | {"reward model": witness.reward, "its error": witness.cost / question.reward_range},
         unsafe_certificate(question, epsilon, witness),
     )
+
+
+def bound(question: Question) -> Fraction | None:
+    """Return the least epsilon from which on the theorem says unsafe, or None if it never does.
+
+    As `verify`, it is the best of all deterministic policies up to 5,000, else that of a worst one.
+    """
+    chosen = _Pricing.of(question).lightest()
+    return None if chosen.constant is None else chosen.weight * (1 + chosen.constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,14 @@ class _Pricing:
     question: Question
     penalty: Penalty
     least: Fraction
+
+    @classmethod
+    def of(cls, question: Question) -> _Pricing:
+        penalty = Penalty.of(question)
+        least = highest(question, penalty, reward=(Fraction(0),) * len(question.rewards))
+        if least is None:
+            raise EngineError("there are no occupancy measures")
+        return cls(question, penalty, -least.value)
 
     def candidate(self, policy: Policy) -> _Candidate:
         question, mdp, facts = self.question, self.question.mdp, self.question.returns
