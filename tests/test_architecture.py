@@ -79,7 +79,7 @@ def test_the_checker_needs_the_standard_library_only() -> None:
 def test_the_checker_can_be_read_in_one_sitting() -> None:
     """At most 900 lines, and no assert, which vanishes under -O."""
     text = (PACKAGE / "checker.py").read_text()
-    assert len(text.splitlines()) <= 600
+    assert len(text.splitlines()) <= 900
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text)))
 
 
