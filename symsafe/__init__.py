@@ -6,6 +6,7 @@ policy can still have regret L or more under the true reward, and `radius` for w
 """
 
 from symsafe.certificate import Certificate
+from symsafe.coverage import CriticalEpsilon, Repair, critical_epsilon, repair
 from symsafe.errors import (
     CertificateRejected,
     EngineError,
@@ -24,26 +25,32 @@ from symsafe.model import (
     loads_problem,
     save_problem,
 )
+from symsafe.model.data_set import DataSet
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
     "MDP",
     "Certificate",
     "CertificateRejected",
+    "CriticalEpsilon",
     "DataDistribution",
+    "DataSet",
     "EngineError",
     "InputError",
     "ParameterSpace",
     "Policy",
     "Regularizer",
+    "Repair",
     "SafetyProblem",
     "Statistics",
     "SymsafeError",
     "UnsupportedError",
     "Verdict",
+    "critical_epsilon",
     "decide",
     "load_problem",
     "loads_problem",
     "radius",
+    "repair",
     "save_problem",
 ]

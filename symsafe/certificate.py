@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from os import PathLike
 from typing import Any, cast
 
 from symsafe import checker
+from symsafe.engine.coverage import Coverage
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
 from symsafe.engine.penalty import Penalty
 from symsafe.engine.question import Question
@@ -29,12 +30,21 @@ from symsafe.engine.regularised import (
 )
 from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
-from symsafe.errors import CertificateRejected, InputError
+from symsafe.errors import CertificateRejected, EngineError, InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import MDP, DataDistribution, Policy, Regularizer, SafetyProblem
+from symsafe.model.data_set import DataSet
 from symsafe.model.files import write_atomically
 
-__all__ = ["Certificate", "radius_certificate", "safe_certificate", "unsafe_certificate"]
+__all__ = [
+    "Certificate",
+    "all_unsafe_certificate",
+    "critical_certificate",
+    "nearest_certificate",
+    "radius_certificate",
+    "safe_certificate",
+    "unsafe_certificate",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class Certificate:
 
     @property
     def kind(self) -> str:
-        """``"unsafe"``, ``"safe"`` or ``"radius"``."""
+        """The kind of its claim: ``"unsafe"``, ``"safe"``, ``"radius"``, ``"critical"``, ..."""
         return str(self.document["claim"]["kind"])
 
     def problem(self) -> SafetyProblem:
@@ -179,19 +189,90 @@ def radius_certificate(
     return _build(question, claim, witness, root)
 
 
+def critical_certificate(
+    question: Question, among: DataSet, lower: Fraction, upper: Fraction, found: Coverage
+) -> Certificate:
+    """Return the checked certificate that the greatest radius of a set is in [lower, upper]."""
+    claim = {"kind": "critical", "lower": _text(lower), "upper": _text(upper)}
+    return _of_set(question, among, claim, found)
+
+
+def all_unsafe_certificate(
+    question: Question, among: DataSet, epsilon: Fraction, found: Coverage
+) -> Certificate:
+    """Return the checked certificate that every distribution of a set is unsafe at `epsilon`."""
+    return _of_set(question, among, {"kind": "all-unsafe", "epsilon": _text(epsilon)}, found)
+
+
+def nearest_certificate(
+    question: Question,
+    among: DataSet,
+    epsilon: Fraction,
+    found: Coverage,
+) -> Certificate:
+    """Return the checked certificate of how far the safe distributions of a set are."""
+    claim = {
+        "kind": "nearest",
+        "epsilon": _text(epsilon),
+        "lower": _text(found.lower),
+        "upper": _text(found.upper),
+    }
+    return _of_set(question, among, claim, found)
+
+
+def _of_set(
+    question: Question, among: DataSet, claim: dict[str, Any], found: Coverage
+) -> Certificate:
+    mdp, cover = question.mdp, found.cover
+    names = [(s, p - mdp.pair_ranges[s].start) for p, s in enumerate(mdp.pair_states)]
+    if cover is None:
+        raise EngineError("no bound was found for the set")
+
+    def sparse(values: Iterable[tuple[int, Fraction]]) -> list[list[Any]]:
+        return [[*names[p], _text(x)] for p, x in sorted(values) if x]
+
+    if among.members is not None:
+        meant: dict[str, Any] = {"mixture": [_table(mdp, m.weights) for m in among.members]}
+    else:
+        meant = {
+            "rows": [
+                {
+                    "flow": sparse(row.coefficients.items()),
+                    "relation": row.relation,
+                    "bound": _text(row.bound),
+                }
+                for row in among.rows
+            ]
+        }
+    evidence: dict[str, Any] = {
+        "cover": {
+            "weights": _texts(cover.weights),
+            "witnesses": [_witness(mdp, witness) for witness in cover.witnesses],
+            "signs": sparse(enumerate(cover.signs)),
+            "total": _text(cover.total),
+            "rows": _texts(cover.rows),
+        }
+    }
+    if claim["kind"] != "all-unsafe":
+        if found.distribution is None or found.outcome is None:
+            raise EngineError("no distribution of the set was found")
+        evidence["distribution"] = (
+            _table(mdp, found.distribution.weights)
+            if found.mixture is None
+            else _texts(found.mixture)
+        )
+        evidence["tree"] = _tree(mdp, found.outcome.root)
+    return _assemble(question, {**claim, "set": meant}, evidence)
+
+
 def _build(
     question: Question,
     claim: dict[str, str],
     witness: Witness | RegularisedWitness | None,
     root: Node | CaseNode | None,
 ) -> Certificate:
-    problem, mdp = _problem(question.problem), question.mdp
-    evidence: dict[str, Any] = {
-        "returns": {
-            "optimal": _texts(question.returns.optimal_values),
-            "worst": _texts(question.returns.worst_values),
-        }
-    }
+    mdp = question.mdp
+    evidence: dict[str, Any] = {}
     if question.problem.regularizer is not None:
         visits = Penalty.of(question).visits
         if visits is not None:
@@ -204,16 +285,21 @@ def _build(
             "value": _texts(witness.value),
         }
     elif witness is not None:
-        evidence["witness"] = {
-            "reward": _table(mdp, witness.reward),
-            "policy": _table(mdp, witness.policy.probabilities),
-            "value": _texts(witness.value),
-            "policy_value": _texts(witness.policy_value),
-        }
+        evidence["witness"] = _witness(mdp, witness)
     if isinstance(root, CaseNode):
         evidence["tree"] = _case_tree(mdp, root)
     elif root is not None:
         evidence["tree"] = _tree(mdp, root)
+    return _assemble(question, claim, evidence)
+
+
+def _assemble(question: Question, claim: dict[str, Any], evidence: dict[str, Any]) -> Certificate:
+    """Return the checked certificate of a claim with what is particular to it."""
+    problem = _problem(question.problem)
+    returns = {
+        "optimal": _texts(question.returns.optimal_values),
+        "worst": _texts(question.returns.worst_values),
+    }
     certificate = Certificate(
         {
             "format": "symsafe-certificate",
@@ -221,11 +307,20 @@ def _build(
             "claim": {"kind": claim["kind"], "regret": _text(question.problem.regret), **claim},
             "digest": checker.digest(problem),
             "problem": problem,
-            "evidence": evidence,
+            "evidence": {"returns": returns, **evidence},
         }
     )
     certificate.check()
     return certificate
+
+
+def _witness(mdp: MDP, witness: Witness) -> dict[str, Any]:
+    return {
+        "reward": _table(mdp, witness.reward),
+        "policy": _table(mdp, witness.policy.probabilities),
+        "value": _texts(witness.value),
+        "policy_value": _texts(witness.policy_value),
+    }
 
 
 def _problem(problem: SafetyProblem) -> dict[str, Any]:

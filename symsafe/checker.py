@@ -35,6 +35,9 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "unsafe": (("epsilon",), ("witness",)),
     "safe": (("epsilon",), ("tree",)),
     "radius": (("lower", "upper"), ("witness", "tree")),
+    "critical": (("lower", "upper"), ("cover", "distribution", "tree")),
+    "all-unsafe": (("epsilon",), ("cover",)),
+    "nearest": (("epsilon", "lower", "upper"), ("cover", "distribution", "tree")),
 }
 REGULARIZERS = ("linear", "l2", "chi2", "tv")
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
@@ -60,10 +63,10 @@ class Malformed(Rejected):
 class Result:
     """A claim that was found proven, and the size of its evidence."""
 
-    kind: str  # "unsafe", "safe" or "radius"
+    kind: str
     regret: Fraction
-    epsilon: Fraction | None  # of an unsafe or safe claim
-    lower: Fraction | None  # of a radius claim
+    epsilon: Fraction | None  # each of the three where the claim has it
+    lower: Fraction | None
     upper: Fraction | None
     digest: str  # of the problem
     regularised: bool
@@ -73,10 +76,21 @@ class Result:
     def sentence(self) -> str:
         """The claim in words."""
         regret, error = f"regret >= {show(self.regret)}", f"error <= {show(self.epsilon)}"
+        low, high = show(self.lower), show(self.upper)
+        if self.kind == "critical":
+            return f"{low} <= critical epsilon of the set <= {high}, for {regret}"
+        if self.kind == "nearest":
+            return (
+                f"{low} <= distance of D from the safe distributions <= {high}, {error}, {regret}"
+            )
         if self.kind == "radius":
             kind = "regularised safety radius" if self.regularised else "safety radius"
-            return f"{show(self.lower)} <= {kind} <= {show(self.upper)}, for {regret}"
-        some = "some" if self.kind == "unsafe" else "no"
+            return f"{low} <= {kind} <= {high}, for {regret}"
+        some = "no" if self.kind == "safe" else "some"
+        if self.kind == "all-unsafe":
+            return (
+                f"every D is unsafe: some reward with {error} has an optimal policy with {regret}"
+            )
         policy = "a regularised-optimal" if self.regularised else "an optimal"
         return f"D is {self.kind}: {some} reward with {error} has {policy} policy with {regret}"
 
@@ -328,9 +342,8 @@ def check_returns(problem: Problem, value: object) -> tuple[Fraction, Fraction]:
     return means[0], means[1]
 
 
-def check_witness(problem: Problem, value: object, budget: Fraction, bad: Fraction) -> None:
-    """Verify a reward model of cost at most `budget` with an optimal policy of return <= `bad`."""
-    step = "evidence.witness"
+def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> list[Fraction]:
+    """Verify a reward model with an optimal policy of return <= `bad`; return its errors."""
     body = record(value, ("reward", "policy", "value", "policy_value"), step)
     reward = problem.table(body["reward"], f"{step}.reward")
     policy = problem.table(body["policy"], f"{step}.policy")
@@ -338,9 +351,6 @@ def check_witness(problem: Problem, value: object, budget: Fraction, bad: Fracti
     u = problem.vector(body["policy_value"], f"{step}.policy_value")
     for s, pairs in enumerate(problem.pairs):
         distribution([policy[p] for p in pairs], f"{step}.policy[{s}]", "witness")
-    errors = [d * abs(x - r) for d, x, r in zip(problem.data, reward, problem.reward, strict=True)]
-    cost = Vector(errors, step).sum()
-    need(cost, "at most", budget, f"{step}.reward", "witness.1", "total error")
     visited = problem.reached({p for p, x in enumerate(policy) if x > 0})
     for p, (s, a) in enumerate(problem.place):
         relation = "exactly" if policy[p] > 0 and s in visited else "at most"
@@ -351,6 +361,14 @@ def check_witness(problem: Problem, value: object, budget: Fraction, bad: Fracti
         at = f"{step}.policy_value[{s}]"
         need(u.values[s], "exactly", right, at, "witness.3", "value")
     need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.3", "return")
+    return [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
+
+
+def check_cost(problem: Problem, errors: list[Fraction], budget: Fraction) -> None:
+    """Refuse a reward model whose total error is above the budget."""
+    step = "evidence.witness.reward"
+    cost = Vector([d * e for d, e in zip(problem.data, errors, strict=True)], step).sum()
+    need(cost, "at most", budget, step, "witness.1", "total error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -569,9 +587,8 @@ def check_regularised_witness(
     visits = problem.table(body["occupancy"], f"{step}.occupancy")
     slope = problem.table(body["slope"], f"{step}.slope")
     v = problem.vector(body["value"], f"{step}.value")
-    errors = [d * abs(x - r) for d, x, r in zip(problem.data, reward, problem.reward, strict=True)]
-    cost = Vector(errors, step).sum()
-    need(cost, "at most", budget, f"{step}.reward", "witness.1", "total error")
+    errors = [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
+    check_cost(problem, errors, budget)
     need(min(visits), "at least", ZERO, f"{step}.occupancy", "witness.2", "least occupancy")
     problem.balance(
         dict(enumerate(visits)), problem.initial.values, f"{step}.occupancy", "witness.2"
@@ -683,6 +700,115 @@ class CaseTree(Tree):
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
 
 
+class DataSet:
+    """The data distributions that a claim is about: those that meet rows, or a convex hull."""
+
+    def __init__(self, problem: Problem, value: object) -> None:
+        self.problem, step = problem, "claim.set"
+        mixed = isinstance(value, dict) and "mixture" in value
+        body = record(value, ("mixture",) if mixed else ("rows",), step)
+        self.members: list[list[Fraction]] | None = None
+        self.rows: list[tuple[dict[int, Fraction], str, Fraction]] = []
+        if mixed:
+            tables = enumerate(items(body["mixture"], step))
+            self.members = [problem.table(table, f"{step}.mixture[{i}]") for i, table in tables]
+            for member in self.members:
+                distribution(member, step, "set")
+            return
+        for i, entry in enumerate(items(body["rows"], step)):
+            at = f"{step}.rows[{i}]"
+            row = record(entry, ("flow", "relation", "bound"), at)
+            if row["relation"] not in ("at most", "exactly"):
+                raise Malformed(at, 'expected "at most" or "exactly"')
+            flow = problem.entries(row["flow"], f"{at}.flow", "set")
+            self.rows.append((flow, str(row["relation"]), number(row["bound"], f"{at}.bound")))
+
+    def member(self, value: object) -> list[Fraction]:
+        """Read a distribution of the set."""
+        step = "evidence.distribution"
+        if self.members is not None:
+            entries = enumerate(items(value, step, len(self.members)))
+            weights = [number(x, f"{step}[{i}]") for i, x in entries]
+            distribution(weights, step, "distribution")
+            columns = zip(*self.members, strict=True)
+            return [sum((w * x for w, x in zip(weights, c, strict=True)), ZERO) for c in columns]
+        data = self.problem.table(value, step)
+        distribution(data, step, "distribution")
+        for flow, relation, bound in self.rows:
+            found = sum((c * data[p] for p, c in flow.items()), ZERO)
+            need(found, relation, bound, step, "distribution", "row of the set")
+        return data
+
+    def most(self, c: list[Fraction], total: object, rows: object) -> Fraction:
+        """Return a bound of <c, D> for every D of the set."""
+        step = "evidence.cover"
+        entries = enumerate(items(rows, f"{step}.rows", len(self.rows)))
+        prices = [number(y, f"{step}.rows[{i}]") for i, y in entries]
+        height = number(total, f"{step}.total")
+        if self.members is not None:
+            need(height, "exactly", ZERO, f"{step}.total", "cover.1", "total")
+            sums = [sum((x * d for x, d in zip(c, m, strict=True)), ZERO) for m in self.members]
+            return max(sums)
+        right, most = [height] * len(c), height
+        for y, (flow, relation, bound) in zip(prices, self.rows, strict=True):
+            if relation == "at most":
+                need(y, "at least", ZERO, f"{step}.rows", "cover.1", "multiplier")
+            most += y * bound
+            for p, x in flow.items():
+                right[p] += y * x
+        for p, (s, a) in enumerate(self.problem.place):
+            need(c[p], "at most", right[p], step, "cover.1", f"weighted error of ({s}, {a})")
+        return most
+
+
+def check_cover(
+    found: DataSet, value: object, bad: Fraction, nearest: bool
+) -> tuple[Fraction, ...]:
+    """Return a bound of <c, D> over the set, the sum of the weights, and <signs, data>/2."""
+    step, problem = "evidence.cover", found.problem
+    body = record(value, ("weights", "witnesses", "signs", "total", "rows"), step)
+    witnesses = items(body["witnesses"], f"{step}.witnesses")
+    entries = enumerate(items(body["weights"], f"{step}.weights", len(witnesses)))
+    weights = [number(x, f"{step}.weights[{k}]") for k, x in entries]
+    signs = problem.entries(body["signs"], f"{step}.signs", "cover")
+    need(min(weights, default=-ONE), "at least", ZERO, f"{step}.weights", "cover", "weight")
+    for sign in signs.values():
+        limit = ONE if nearest else ZERO
+        need(abs(sign), "at most", limit, f"{step}.signs", "cover", "size of a sign")
+    c = [-signs.get(p, ZERO) / 2 for p in range(len(problem.place))]
+    for k, (weight, witness) in enumerate(zip(weights, witnesses, strict=True)):
+        errors = check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
+        c = [x + weight * e for x, e in zip(c, errors, strict=True)]
+    pull = sum((sign * problem.data[p] for p, sign in signs.items()), ZERO) / 2
+    return found.most(c, body["total"], body["rows"]), sum(weights, ZERO), pull
+
+
+def check_set(
+    problem: Problem, claim: dict[str, object], evidence: dict[str, object], bad: Fraction
+) -> None:
+    """Verify what a claim says of all distributions of a set; take up the one that it names."""
+    if problem.regularizer is not None:
+        raise Rejected("problem.regularizer", "set", "claims about sets have no regularizer")
+    spread, kind = max(problem.reward) - min(problem.reward), claim["kind"]
+    found = DataSet(problem, claim["set"])
+    most, weights, pull = check_cover(found, evidence["cover"], bad, kind == "nearest")
+    if kind == "nearest":
+        distance = number(claim["epsilon"], "claim.epsilon") * spread * weights - most - pull
+        lower = number(claim["lower"], "claim.lower")
+        need(distance, "at least", lower, "evidence.cover", "cover.2", "distance")
+    else:
+        need(weights, "exactly", ONE, "evidence.cover.weights", "cover.2", "sum of the weights")
+        bound = number(claim["upper" if kind == "critical" else "epsilon"], "claim")
+        need(most, "at most", bound * spread, "evidence.cover", "cover.2", "radius times range R")
+    if kind != "all-unsafe":
+        data = found.member(evidence["distribution"])
+        if kind == "nearest":
+            far = sum((abs(x - d) for x, d in zip(data, problem.data, strict=True)), ZERO) / 2
+            upper = number(claim["upper"], "claim.upper")
+            need(far, "at most", upper, "evidence.distribution", "distribution", "distance")
+        problem.data = data
+
+
 def digest(problem: object) -> str:
     """Return the SHA-256 of a problem (a JSON value) written canonically."""
     text = json.dumps(problem, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -703,14 +829,17 @@ def check(document: object) -> Result:
     if not isinstance(kind, str) or kind not in CLAIMS:
         raise Malformed("claim", f"expected an object with a kind of {', '.join(CLAIMS)}")
     bounds, parts = CLAIMS[kind]
-    claim = record(body["claim"], ("kind", "regret", *bounds), "claim")
+    many = "cover" in parts
+    keys = ("kind", "regret", *bounds, *(("set",) if many else ()))
+    claim = record(body["claim"], keys, "claim")
     level = number(claim["regret"], "claim.regret")
     need(level, "at least", ZERO, "claim.regret", "claim", "regret")
     need(level, "at most", ONE, "claim.regret", "claim", "regret")
-    low, high = (number(claim[key], f"claim.{key}") for key in (bounds[0], bounds[-1]))
-    epsilon, lower, upper = (None, low, high) if kind == "radius" else (low, None, None)
+    values = {key: number(claim[key], f"claim.{key}") for key in bounds}
+    epsilon, lower, upper = (values.get(key) for key in ("epsilon", "lower", "upper"))
     if epsilon is not None:
         need(epsilon, "more than", ZERO, "claim.epsilon", "claim", "epsilon")
+    low = values[bounds[0]]  # what every policy costs, by the tree
     regular = problem.regularizer is not None
     named = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
     parts = ("returns", *(("reference",) if named else ()), *parts)
@@ -719,15 +848,19 @@ def check(document: object) -> Result:
     bad = best - level * (best - worst)
     spread = max(problem.reward) - min(problem.reward)
     relation = "more than" if kind == "safe" else "at least"
+    if many:
+        check_set(problem, claim, evidence, bad)
     if regular:
         omega = Regularizer(problem, evidence)
         tree: Tree = CaseTree(omega, bad, relation, low * spread)
         if "witness" in parts:
-            check_regularised_witness(omega, evidence["witness"], high * spread, bad)
+            budget = values[bounds[-1]] * spread
+            check_regularised_witness(omega, evidence["witness"], budget, bad)
     else:
         tree = Tree(problem, bad, relation, low * spread)
         if "witness" in parts:
-            check_witness(problem, evidence["witness"], high * spread, bad)
+            errors = check_witness(problem, evidence["witness"], bad, "evidence.witness")
+            check_cost(problem, errors, values[bounds[-1]] * spread)
     if "tree" in parts:
         tree.check(evidence["tree"])
     nodes = {node: tree.kinds.count(node) for node in (*tree.splits, *tree.leaves)}

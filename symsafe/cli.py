@@ -21,13 +21,14 @@ from rich.console import Console
 
 from symsafe import problems
 from symsafe.certificate import Certificate
+from symsafe.coverage import critical_epsilon, repair
 from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
-from symsafe.exact import format_fraction
-from symsafe.model import SafetyProblem, load_problem
+from symsafe.exact import exact, format_fraction
+from symsafe.model import DataDistribution, SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
@@ -341,6 +342,86 @@ def theorem(
         if report.certificate is not None:
             print(f"certified: {report.certificate.check().sentence}")
     raise typer.Exit(0 if report.holds else 1)
+
+
+@app.command()
+def coverage(
+    file: ProblemFile,
+    repair_data: Annotated[
+        bool, typer.Option("--repair", help="Also find the nearest safe data distribution.")
+    ] = False,
+    margin: Annotated[
+        str, typer.Option(help="By what share of epsilon the repaired data are on the safe side.")
+    ] = "1/1000",
+    certificate: CertificateOut = None,
+    time_limit: TimeLimit = None,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Find the critical epsilon: from it on every data distribution is unsafe; below, one is safe.
+
+    Exit status 0 when it is exact and, with --repair, a safe distribution was found; 1 when
+    --repair shows that there is none; 3 when only bounds are known.
+
+    Example: symsafe coverage examples/chatbot.toml --repair
+    """
+    problem = _load(file, at)
+    started = time.perf_counter()
+    with _progress() as report:
+        found = critical_epsilon(problem.mdp, problem.regret, time_limit=time_limit, report=report)
+        fixed = None
+        if repair_data:
+            fixed = repair(problem, margin=margin, time_limit=time_limit, report=report)
+    written = found.certificate if fixed is None else fixed.certificate
+    if certificate is not None and written is not None:
+        written.save(certificate)
+    status = 0 if found.is_exact else _UNKNOWN
+    if fixed is not None and not fixed.possible:
+        status = 1
+    elif fixed is not None and fixed.nearest is None:
+        status = _UNKNOWN
+    nearest = None if fixed is None else fixed.nearest
+    distance = None if fixed is None or fixed.distance is None else fixed.distance
+    if as_json:
+        record: dict[str, Any] = {
+            "critical_lower": format_fraction(found.lower),
+            "critical_upper": format_fraction(found.upper),
+            "distribution": _weights(found.distribution),
+            "certificate": str(certificate) if certificate and written else None,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        if fixed is not None:
+            record["nearest"] = _weights(nearest)
+            record["distance"] = None if distance is None else format_fraction(distance)
+        _print_json(record)
+    else:
+        print(found)
+        if found.certificate is not None:
+            print(found.certificate.check().sentence)
+        _print_weights("safest", found.distribution)
+        if fixed is not None and not fixed.possible and fixed.certificate is not None:
+            print(fixed.certificate.check().sentence)
+        if distance is not None:
+            print(f"distance of the safe distributions: {format_fraction(distance)}")
+        _print_weights("nearest", nearest)
+    if found.stopped == "interrupted" or (fixed is not None and fixed.stopped == "interrupted"):
+        status = _INTERRUPTED
+    raise typer.Exit(status)
+
+
+def _weights(data: DataDistribution | None) -> dict[str, dict[str, str]] | None:
+    if data is None:
+        return None
+    table: dict[str, dict[str, str]] = {state: {} for state in data.mdp.states}
+    for (state, action), weight in zip(data.mdp.pairs, data.weights, strict=True):
+        table[state][action] = format_fraction(exact(weight))
+    return table
+
+
+def _print_weights(name: str, data: DataDistribution | None) -> None:
+    for state, row in (_weights(data) or {}).items():
+        cells = ", ".join(f"{action} {_short(Fraction(weight))}" for action, weight in row.items())
+        print(f"{name} {state}: {cells}")
 
 
 @app.command()

@@ -106,6 +106,16 @@ class Guide:
         taken[choice[reached > 1e-12]] = True
         return self._plain.solve(taken).bound
 
+    def policy_errors(self, choice: NDArray[np.int64]) -> Floats:
+        """Return |R^ - R| per pair of the cheapest witness, as fractions of the reward range."""
+        self.policy_cost(choice)
+        reached = np.linalg.solve((np.eye(self.states) - self.discounted[choice]).T, self.initial)
+        gaps = self.rewards - self.bellman @ self._plain.potential()
+        errors = np.maximum(gaps, 0.0)
+        taken = choice[reached > 1e-12]
+        errors[taken] = np.abs(gaps[taken])
+        return errors
+
     def hitting(self, allowed: Mask) -> Floats:
         """Return upper bounds of E_t[gamma^(first visit of s)] as an array indexed [t, s]."""
         diagonal = np.arange(self.states)
@@ -194,10 +204,14 @@ class _CirculationProgramme:
             # y = 0 is always feasible: without an optimum, claim nothing.
             return Guess(0.0, 0.0, np.zeros(guide.pairs))
         solution = solver.getSolution()
-        potential = -np.array(solution.row_dual[: guide.states])
+        potential = self.potential()
         gap = np.maximum(guide.bellman @ potential - guide.rewards, 0.0)
         return Guess(
             bound=-solver.getInfo().objective_function_value / guide.pairs,
             kappa=max(0.0, float(solution.col_value[guide.pairs])) / guide.pairs,
             scores=gap * guide.weights,
         )
+
+    def potential(self) -> Floats:
+        """Return the multipliers V of the balance rows, after `solve`."""
+        return -np.array(self.solver.getSolution().row_dual[: self.guide.states])

@@ -1,0 +1,137 @@
+"""Which data distributions are possible: a rational polytope of them, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from symsafe.errors import InputError
+from symsafe.exact import exact
+from symsafe.model.data import DataDistribution
+from symsafe.model.mdp import MDP, require_mdp
+from symsafe.model.tables import path, read_table, require_known
+
+__all__ = ["DataRow", "DataSet"]
+
+_RELATIONS = ("at most", "exactly")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """A linear condition on a data distribution: <coefficients, D> is at most, or exactly, `bound`.
+
+    Parameters
+    ----------
+    coefficients : mapping pair index -> Fraction
+    relation : {"at most", "exactly"}
+    bound : Fraction
+    """
+
+    coefficients: Mapping[int, Fraction]
+    relation: Literal["at most", "exactly"]
+    bound: Fraction
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DataSet:
+    """A polytope of data distributions of an MDP.
+
+    Either all distributions that meet some rows, or all mixtures of some members.
+
+    Parameters
+    ----------
+    mdp : MDP
+    rows : tuple of DataRow
+        Without any: every distribution.
+    members : tuple of DataDistribution, optional
+        Then the set is their convex hull, and there are no rows.
+
+    Raises
+    ------
+    InputError
+        For parameters in a member, members of another MDP, rows together with members.
+
+    Examples
+    --------
+    Half of the prompts are of each kind, whatever the answers that are labelled:
+
+    >>> mdp = MDP.bandit({"x": {"a": 1, "b": 0}, "y": {"a": 1, "b": 0}})
+    >>> DataSet.bounded(mdp, states={"x": "1/2", "y": "1/2"})
+    DataSet(2 rows)
+    """
+
+    mdp: MDP
+    rows: tuple[DataRow, ...] = ()
+    members: tuple[DataDistribution, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_mdp(self.mdp)
+        for row in self.rows:
+            if row.relation not in _RELATIONS:
+                raise InputError("set", row.relation, '"at most" or "exactly"')
+        if self.members is None:
+            return
+        if self.rows or not self.members:
+            raise InputError("set", "no members, or rows as well", "members alone, at least one")
+        for member in self.members:
+            if not isinstance(member, DataDistribution) or member.mdp != self.mdp:
+                raise InputError("set", member, "data distributions of this MDP")
+            if not member.is_ground:
+                raise InputError("set", "open parameters", "distributions without parameters")
+
+    @classmethod
+    def bounded(
+        cls,
+        mdp: MDP,
+        *,
+        minimum: Mapping[str, Mapping[str, object]] | None = None,
+        maximum: Mapping[str, Mapping[str, object]] | None = None,
+        states: Mapping[str, object] | None = None,
+    ) -> DataSet:
+        """Return the distributions within bounds.
+
+        Parameters
+        ----------
+        mdp : MDP
+        minimum, maximum : table state -> action -> number, optional
+            Of single pairs; pairs that are left out are free.
+        states : table state -> number, optional
+            The total weight of the state's pairs, exactly: prompts come as they come, only which
+            answers are labelled can be chosen.
+
+        Raises
+        ------
+        InputError
+            For an unknown name, or something that is not a number.
+        """
+        require_mdp(mdp)
+        rows = []
+        for field, table, sign in (("minimum", minimum, -1), ("maximum", maximum, 1)):
+            for state, entries in read_table(table or {}, field).items():
+                require_known(state, mdp.states, field, "a known state")
+                names = mdp.actions[mdp.state_index(state)]
+                for action, value in read_table(entries, path(field, state)).items():
+                    require_known(action, names, path(field, state), "an action of this state")
+                    bound = exact(value, path(field, state, action))
+                    pair = {mdp.index(state, action): Fraction(sign)}
+                    rows.append(DataRow(pair, "at most", sign * bound))
+        for state, value in read_table(states or {}, "states").items():
+            require_known(state, mdp.states, "states", "a known state")
+            pairs = mdp.pair_ranges[mdp.state_index(state)]
+            weights = {p: Fraction(1) for p in pairs}
+            rows.append(DataRow(weights, "exactly", exact(value, path("states", state))))
+        return cls(mdp, tuple(rows))
+
+    @classmethod
+    def mixture(cls, members: Sequence[DataDistribution]) -> DataSet:
+        """Return the mixtures of some distributions, such as those of behaviour policies."""
+        if not members or not isinstance(members[0], DataDistribution):
+            raise InputError("members", members, "data distributions, at least one")
+        return cls(members[0].mdp, (), tuple(members))
+
+    def __repr__(self) -> str:
+        if self.members is not None:
+            return f"DataSet(mixtures of {len(self.members)})"
+        return f"DataSet({len(self.rows)} rows)" if self.rows else "DataSet(all distributions)"
