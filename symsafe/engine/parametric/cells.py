@@ -1,0 +1,472 @@
+"""Evidence about a cell: a box of parameter values that is safe, or unsafe, as a whole.
+
+The exact engine decides at one point of the cell; what it found there is written as functions of
+the parameters, by keeping its policies and bases and solving them symbolically. Floats screen
+whether the conditions hold on the cell; the checker's own code decides, in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symsafe import checker
+from symsafe.analysis.linear_program import maximise
+from symsafe.analysis.values import optimal_values
+from symsafe.engine.limits import Limits
+from symsafe.engine.parametric.bernstein import Screen, bounds_of
+from symsafe.engine.parametric.functions import (
+    Box,
+    Scribe,
+    family_document,
+    solve_functions,
+    value_at,
+)
+from symsafe.engine.question import Question
+from symsafe.engine.relaxation import Guide
+from symsafe.engine.tree import search
+from symsafe.engine.witness import bellman_rows
+from symsafe.errors import InputError
+from symsafe.exact import Number, RationalFunction
+from symsafe.model import SafetyProblem
+
+__all__ = ["CellProver", "Evidence"]
+
+Allowed = tuple[tuple[int, ...], ...]
+Numbers = list[Number]
+
+_MAX_NODES = 400
+_DIGITS = 3
+_ZERO = Fraction(0)
+
+
+@dataclass(eq=False)
+class Evidence:
+    """A proof as the certificate writes it, with the conditions that are left to each cell."""
+
+    kind: str  # "safe" or "unsafe"
+    document: dict[str, Any]
+    screen: Screen
+    rest: list[tuple[checker.Polynomial, bool]]
+
+    def proves(self, family: checker.Family, box: Box) -> bool:
+        """Whether the conditions hold on a cell, by the checker's own arithmetic."""
+        if not self.screen.may_hold(box):
+            return False
+        return all(checker.proven(p, strict, list(box), family.bounds) for p, strict in self.rest)
+
+
+class _Unproven(Exception):  # noqa: N818 (a finding)
+    """No evidence of this form holds on the cell."""
+
+
+class CellProver:
+    """Finds evidence for cells of one problem with parameters.
+
+    Parameters
+    ----------
+    problem : SafetyProblem
+        With an epsilon.
+    inside : mapping
+        A point of the domain.
+    """
+
+    def __init__(self, problem: SafetyProblem, inside: dict[str, Fraction]) -> None:
+        mdp = problem.mdp
+        self.problem, self.mdp = problem, mdp
+        self.names = mdp.parameters.names
+        self.scribe = Scribe(self.names, inside)
+        self.document = family_document(problem, self.scribe)
+        self.family = checker.Family(self.document)
+        assert_epsilon = problem.epsilon
+        if assert_epsilon is None:
+            raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
+        self.epsilon: Number = assert_epsilon
+        self.regret = problem.regret
+        self.regret_document = self.scribe.number(self.regret)
+        self.epsilon_document = self.scribe.number(self.epsilon)
+        reader = self.family.conditions
+        self.levels = (
+            reader.read(self.regret_document, "claim.regret"),
+            reader.read(self.epsilon_document, "claim.epsilon"),
+        )
+        reader.need(self.levels[0], "more than", "claim.regret", "claim")
+        reader.need(reader.one - self.levels[0], "at least", "claim.regret", "claim")
+        reader.need(self.levels[1], "more than", "claim.epsilon", "claim")
+        self.well_formed = self._left(reader)
+        self.rows = [self._row(pair) for pair in range(len(mdp.pairs))]
+        self._policy_values: dict[tuple[int, ...], Numbers] = {}
+        self._flows: dict[Any, Numbers | None] = {}
+
+    # -- functions ---------------------------------------------------------------------------
+
+    def _row(self, pair: int) -> Numbers:
+        """Return the row of E of a pair."""
+        row: Numbers = [_ZERO] * len(self.mdp.states)
+        row[self.mdp.pair_states[pair]] = Fraction(1)
+        for successor, probability in self.mdp.successors[pair]:
+            row[successor] = row[successor] - self.mdp.discount * probability
+        return row
+
+    def _values(self, choices: tuple[int, ...]) -> Numbers:
+        """Return the value function of the policy that takes the pairs `choices`."""
+        if choices not in self._policy_values:
+            found = solve_functions(
+                [self.rows[pair] for pair in choices], [self.mdp.rewards[p] for p in choices]
+            )
+            if found is None:
+                raise _Unproven
+            self._policy_values[choices] = found
+        return self._policy_values[choices]
+
+    def _gap(self, values: Numbers, pair: int) -> Number:
+        """Return R - EV at a pair."""
+        gap: Number = self.mdp.rewards[pair]
+        for e, v in zip(self.rows[pair], values, strict=True):
+            if e != 0 and v != 0:
+                gap = gap - e * v
+        return gap
+
+    def _left(self, conditions: checker.Conditions) -> list[tuple[checker.Polynomial, bool]]:
+        """Return the conditions that do not hold on the whole box."""
+        family = self.family
+        return [
+            (dict(terms), strict)
+            for terms, strict in conditions.found
+            if not checker.proven(dict(terms), strict, family.box, family.bounds)
+        ]
+
+    def _range(self, number: Number, box: Box) -> tuple[Fraction, Fraction]:
+        """Return rough, outward rounded bounds of a function on a cell."""
+        return bounds_of(number, self.names, box)
+
+    # -- the proof of a cell -------------------------------------------------------------------
+
+    def prove(self, box: Box, point: dict[str, Fraction]) -> Evidence | None:
+        """Return evidence that holds on the whole cell, guided by one of its points, if found."""
+        try:
+            question = Question.of(self.problem.at(**point))
+            return self._prove(box, question, point)
+        except (_Unproven, InputError):
+            return None
+
+    def _prove(self, box: Box, question: Question, point: dict[str, Fraction]) -> Evidence:
+        budget = value_at(self.epsilon, point) * question.reward_range
+        outcome = search(question, Limits(), enough=budget)
+        if outcome.witness.cost <= budget:
+            return self._unsafe(box, question, outcome.witness.policy.choices)
+        return self._safe(box, question, budget)
+
+    def _finish(self, box: Box, document: dict[str, Any]) -> Evidence:
+        proof = checker.Proof(self.family, *self.levels, document, "proof")
+        rest = self.well_formed + self._left(proof.conditions)
+        evidence = Evidence(proof.kind, document, Screen(rest, len(self.names)), rest)
+        if not evidence.proves(self.family, box):
+            raise _Unproven
+        return evidence
+
+    def _pairs(self, policy: Sequence[int]) -> tuple[int, ...]:
+        return tuple(pairs.start + a for pairs, a in zip(self.mdp.pair_ranges, policy, strict=True))
+
+    def _actions(self, choices: Sequence[int]) -> list[int]:
+        return [p - pairs.start for pairs, p in zip(self.mdp.pair_ranges, choices, strict=True)]
+
+    def _relaxed(self, values: Numbers, box: Box, pairs: Sequence[int], sign: int) -> Numbers:
+        """Return the values, moved by a constant, so that sign * (R - EV) >= 0 at the pairs."""
+        worst = _ZERO
+        for pair in pairs:
+            gap = self._gap(values, pair)
+            if gap == 0:
+                continue
+            low, high = self._range(gap, box)
+            worst = min(worst, low if sign > 0 else -high)
+        if worst == 0:
+            return values
+        _, discount = self._range(self.mdp.discount, box)
+        if discount >= 1:
+            raise _Unproven
+        shift = _rounded_up(-worst / (1 - discount))
+        return [v - shift if sign > 0 else v + shift for v in values]
+
+    # -- unsafe --------------------------------------------------------------------------------
+
+    def _unsafe(self, box: Box, question: Question, policy: Sequence[int]) -> Evidence:
+        mdp, returns = self.mdp, question.returns
+        taken = self._pairs(policy)
+        best = self._pairs(returns.optimal.choices)
+        worst = self._values(self._pairs(returns.worst.choices))
+        rewards = question.rewards
+        everything = range(len(mdp.pairs))
+        values, basis = self._prices(question, taken)
+        errors: Numbers = []
+        for pair in everything:
+            gap: Number = _ZERO if pair in basis else self._gap(values, pair)
+            low, high = (gap, gap) if isinstance(gap, Fraction) else self._range(gap, box)
+            if pair in taken and low < 0:
+                gap = -gap if high <= 0 else _rounded_up(max(high, -low))
+            elif low < 0:
+                gap = _rounded_up(max(high, _ZERO))
+            errors.append(gap)
+        high_pair = max(everything, key=lambda p: rewards[p])
+        low_pair = min(everything, key=lambda p: rewards[p])
+        places = self.family.place
+        return self._finish(
+            box,
+            {
+                "policy": self._actions(best),
+                "best": self.scribe.numbers(self._values(best)),
+                "worst": self.scribe.numbers(self._relaxed(worst, box, everything, 1)),
+                "range": [list(places[high_pair]), list(places[low_pair])],
+                "witness": {
+                    "policy": self._actions(taken),
+                    "policy_value": self.scribe.numbers(self._values(taken)),
+                    "value": self.scribe.numbers(values),
+                    "errors": self._table(errors),
+                },
+            },
+        )
+
+    def _table(self, numbers: Numbers) -> list[Any]:
+        written = self.scribe.numbers(numbers)
+        return [written[pairs.start : pairs.stop] for pairs in self.mdp.pair_ranges]
+
+    def _prices(self, question: Question, taken: tuple[int, ...]) -> tuple[Numbers, set[int]]:
+        """Return V of a cheapest reward model for a policy, as functions, and where EV = R."""
+        weights = question.weights
+        forced = set(taken)
+        optimum = maximise(
+            question.rewards,
+            bellman_rows(question),
+            [_ZERO] * len(question.initial),
+            [-w if pair in forced else _ZERO for pair, w in enumerate(weights)],
+            weights,
+        )
+        if optimum.multipliers is None:
+            raise _Unproven
+        at = optimum.multipliers
+        tight = [pair for pair in range(len(weights)) if _ground_gap(question, at, pair) == 0]
+        # Pairs whose weight is strictly between its bounds are tight at every optimum.
+        basis = _independent(question, sorted(tight, key=lambda p: p not in forced))
+        rows, right = [self.rows[p] for p in basis], [self.mdp.rewards[p] for p in basis]
+        if len(basis) < len(at):
+            raise _Unproven
+        values = solve_functions(rows, right)
+        if values is None:
+            raise _Unproven
+        return values, set(basis)
+
+    # -- safe ----------------------------------------------------------------------------------
+
+    def _safe(self, box: Box, question: Question, budget: Fraction) -> Evidence:
+        mdp, returns = self.mdp, question.returns
+        everything = range(len(mdp.pairs))
+        best = self._relaxed(
+            self._values(self._pairs(returns.optimal.choices)), box, everything, -1
+        )
+        worst = self._pairs(returns.worst.choices)
+        high, low = max(question.rewards), min(question.rewards)
+        ends = []
+        for extreme, sign in ((high, 1), (low, -1)):
+            number = mdp.rewards[question.rewards.index(extreme)]
+            over = _ZERO
+            for reward in mdp.rewards:
+                difference = reward - number
+                if difference != 0:
+                    least, most = self._range(difference, box)
+                    over = max(over, most if sign > 0 else -least)
+            ends.append(number + sign * _rounded_up(over))
+        header = {
+            "policy": self._actions(worst),
+            "best": self.scribe.numbers(best),
+            "worst": self.scribe.numbers(self._values(worst)),
+            "range": self.scribe.numbers(ends),
+        }
+        tree = _TreeOfCell(self, box, question, budget, header).nodes
+        return self._finish(box, {**header, "tree": tree})
+
+    def flow(self, question: Question, allowed: Allowed, enough: Fraction) -> Numbers | None:
+        """Return the best circulation of a node at the point, as functions, if it is enough."""
+        weights = question.weights
+        forced = {pairs[0] for pairs in allowed if len(pairs) == 1}
+        optimum = maximise(
+            question.rewards,
+            bellman_rows(question),
+            [_ZERO] * len(question.initial),
+            [-w if pair in forced else _ZERO for pair, w in enumerate(weights)],
+            weights,
+        )
+        if optimum.point is None or optimum.value is None or optimum.value <= enough:
+            return None
+        point = optimum.point
+        inner: list[int] = []
+        flow: dict[int, Number] = {}
+        for pair, y in enumerate(point):
+            data = self.problem.data.weights[pair]
+            if y == weights[pair] and y != 0:
+                flow[pair] = data
+            elif y == -weights[pair] and y != 0:
+                flow[pair] = -data
+            elif y != 0:
+                inner.append(pair)
+        rest = [p for p in range(len(point)) if p not in flow and p not in inner]
+        # A basis holds the pairs between their bounds; others stay where they are.
+        basis = _independent(question, [*inner, *rest, *flow])
+        if len(basis) < len(question.initial):
+            return None
+        key = tuple(basis), tuple(sorted((p, point[p] > 0) for p in flow if p not in basis))
+        if key not in self._flows:
+            right: Numbers = [_ZERO] * len(question.initial)
+            for pair, y in flow.items():
+                if pair not in basis:
+                    right = [
+                        r - e * y if e != 0 else r
+                        for r, e in zip(right, self.rows[pair], strict=True)
+                    ]
+            columns = [[self.rows[p][s] for p in basis] for s in range(len(right))]
+            found = solve_functions(columns, right)
+            result: Numbers | None = None
+            if found is not None:
+                result = [flow.get(p, _ZERO) for p in range(len(point))]
+                for pair, y in zip(basis, found, strict=True):
+                    result[pair] = y
+            self._flows[key] = result
+        return self._flows[key]
+
+
+class _TreeOfCell:
+    """A policy tree whose leaves hold on a whole cell, grown until they do."""
+
+    def __init__(
+        self,
+        prover: CellProver,
+        box: Box,
+        question: Question,
+        budget: Fraction,
+        header: dict[str, Any],
+    ) -> None:
+        self.prover, self.box, self.question, self.budget = prover, box, question, budget
+        # The rules of the leaves, in the checker's own words; the empty leaf is not looked at.
+        self.rules = checker.Proof(
+            prover.family, *prover.levels, {**header, "tree": [{"circulation": []}]}, "proof"
+        )
+        self.guide = Guide(question)
+        self.threshold = float(budget / question.reward_range)
+        self.nodes: list[dict[str, Any]] = []
+        waiting: list[tuple[int, Allowed]] = [(0, tuple(map(tuple, question.mdp.pair_ranges)))]
+        self.nodes.append({})
+        while waiting:
+            if len(self.nodes) > _MAX_NODES:
+                raise _Unproven
+            place, allowed = waiting.pop()
+            leaf = self._value(allowed) or self._circulation(allowed)
+            if leaf is not None:
+                self.nodes[place] = leaf
+                continue
+            state = self._branching_state(allowed)
+            children = []
+            start = question.mdp.pair_ranges[state].start
+            for pair in allowed[state]:
+                children.append([len(self.nodes), [pair - start]])
+                waiting.append(
+                    (len(self.nodes), (*allowed[:state], (pair,), *allowed[state + 1 :]))
+                )
+                self.nodes.append({})
+            self.nodes[place] = {"split": {"state": state, "children": children}}
+
+    def _holds(self, kind: str, allowed: Allowed, document: Any) -> bool:
+        prover, rules = self.prover, self.rules
+        rules.conditions = checker.Conditions(rules.conditions.count)
+        scope = checker.Scope(allowed, {}, {}, set())
+        getattr(rules, kind)(scope, document, "leaf")
+        left = [(dict(terms), strict) for terms, strict in rules.conditions.found]
+        if not Screen(left, len(prover.names)).may_hold(self.box):
+            return False
+        bounds = prover.family.bounds
+        return all(checker.proven(p, strict, list(self.box), bounds) for p, strict in left)
+
+    def _value(self, allowed: Allowed) -> dict[str, Any] | None:
+        question, prover = self.question, self.prover
+        values, choices = optimal_values(question.mdp, maximise=False, allowed=allowed)
+        least = sum((p * v for p, v in zip(question.initial, values, strict=True)), _ZERO)
+        if least <= question.bad_return:
+            return None
+        pairs = [p for options in allowed for p in options]
+        moved = prover._relaxed(prover._values(choices), self.box, pairs, 1)
+        document = prover.scribe.numbers(moved)
+        return {"value": document} if self._holds("value", allowed, document) else None
+
+    def _circulation(self, allowed: Allowed) -> dict[str, Any] | None:
+        flow = self.prover.flow(self.question, allowed, self.budget)
+        if flow is None:
+            return None
+        written = self.prover.scribe.numbers(flow)
+        places = self.prover.family.place
+        document = [[*places[p], y] for p, y in enumerate(written) if y != "0"]
+        if not self._holds("circulation", allowed, document):
+            return None
+        return {"circulation": document}
+
+    def _branching_state(self, allowed: Allowed) -> int:
+        """Return the state whose least promising pair would raise the bound most, or give up."""
+        mask: NDArray[np.bool_] = np.zeros(self.guide.pairs, dtype=bool)
+        mask[[p for pairs in allowed for p in pairs]] = True
+        forced = np.zeros_like(mask)
+        forced[[pairs[0] for pairs in allowed if len(pairs) == 1]] = True
+        guess, _ = self.guide.bound(mask, forced, self.threshold, coupled=False)
+        scores = guess.scores
+        states = [s for s, pairs in enumerate(allowed) if len(pairs) > 1]
+        if not states:
+            raise _Unproven
+
+        def score(state: int) -> tuple[float, float, int]:
+            gains = sorted(float(scores[pair]) for pair in allowed[state])
+            return gains[0] + 1e-3 * gains[1], sum(gains), -state
+
+        return max(states, key=score)
+
+
+def _ground_gap(question: Question, values: Sequence[Fraction], pair: int) -> Fraction:
+    ahead = sum((p * values[t] for t, p in question.successors[pair]), _ZERO)
+    state = question.mdp.pair_states[pair]
+    return question.rewards[pair] + question.discount * ahead - values[state]
+
+
+def _independent(question: Question, pairs: Sequence[int]) -> list[int]:
+    """Return the first pairs whose rows of E are independent, at most one a state's number."""
+    size = len(question.initial)
+    kept: list[int] = []
+    reduced: list[tuple[int, list[Fraction]]] = []
+    for pair in pairs:
+        row = [_ZERO] * size
+        row[question.mdp.pair_states[pair]] += 1
+        for t, p in question.successors[pair]:
+            row[t] -= question.discount * p
+        for column, other in reduced:
+            if row[column]:
+                factor = row[column] / other[column]
+                row = [x - factor * y for x, y in zip(row, other, strict=True)]
+        lead = next((i for i, x in enumerate(row) if x), None)
+        if lead is not None:
+            kept.append(pair)
+            reduced.append((lead, row))
+        if len(kept) == size:
+            break
+    return kept
+
+
+def _rounded_up(number: Fraction) -> Fraction:
+    """Return a number of few digits that is at least `number`, which is not negative."""
+    if number == 0:
+        return number
+    grid = Fraction(10) ** (_DIGITS - len(str(number.numerator)) + len(str(number.denominator)))
+    return -(-number * grid // 1) / grid
+
+
+def is_function(number: Number) -> bool:
+    """Whether a number depends on parameters."""
+    return isinstance(number, RationalFunction)
