@@ -23,6 +23,7 @@ from symsafe.model import (
     loads_problem,
     save_problem,
 )
+from symsafe.region import FamilyVerdict, Region, forall_safe, forall_unsafe, region
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
@@ -31,17 +32,22 @@ __all__ = [
     "CertificateRejected",
     "DataDistribution",
     "EngineError",
+    "FamilyVerdict",
     "InputError",
     "ParameterSpace",
     "Policy",
+    "Region",
     "SafetyProblem",
     "Statistics",
     "SymsafeError",
     "UnsupportedError",
     "Verdict",
     "decide",
+    "forall_safe",
+    "forall_unsafe",
     "load_problem",
     "loads_problem",
     "radius",
+    "region",
     "save_problem",
 ]

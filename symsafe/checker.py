@@ -552,12 +552,15 @@ def bernstein(p: Polynomial, box: Box, degrees: list[int]) -> list[int]:
     return [table.get(place, 0) for place in product(*(range(n + 1) for n in degrees))]
 
 
-def proven(p: Polynomial, strict: bool, box: Box, bounds: list[Polynomial]) -> bool:
+def proven(
+    p: Polynomial, strict: bool, box: Box, bounds: list[Polynomial], interior: bool = False
+) -> bool:
     """Whether p >= 0 (strict: p > 0) is seen to hold on a box, where all of `bounds` are >= 0."""
     degrees = [max(column) for column in zip(*p, strict=True)]
-    if not p or min(bernstein(p, box, degrees)) >= strict:
-        return bool(p) or not strict
-    for q in bounds:  # is there a number x >= 0 such that p - x q has the sign?
+    found = bernstein(p, box, degrees) if p else [0]
+    if min(found) >= (strict and not (interior and max(found) > 0)):
+        return True
+    for q in bounds if p else []:  # is there a number x >= 0 such that p - x q has the sign?
         degrees = [max(column) for column in zip(*p, *q, strict=True)]
         pairs = list(zip(bernstein(p, box, degrees), bernstein(q, box, degrees), strict=True))
         low = max([ZERO, *(Fraction(c, d) for c, d in pairs if d < 0)])
@@ -803,9 +806,10 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
         elif cell == "undecided":
             shares["undecided"] += share
         else:
-            kind, rest = proofs[index(record(cell, ("proof",), step)["proof"], len(proofs), step)]
+            word = "interior" if isinstance(cell, dict) and "interior" in cell else "proof"
+            kind, rest = proofs[index(record(cell, (word,), step)[word], len(proofs), step)]
             for (terms, strict), (place, rule) in rest:
-                if not proven(dict(terms), strict, box, family.bounds):
+                if not proven(dict(terms), strict, box, family.bounds, word == "interior"):
                     raise Rejected(step, rule, f"a condition of {place} is not proven on this cell")
             shares[kind] += share
     if pending:

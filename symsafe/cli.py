@@ -8,7 +8,7 @@ import json
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from fractions import Fraction
@@ -22,12 +22,16 @@ from symsafe import problems
 from symsafe.certificate import Certificate
 from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
+from symsafe.engine.parametric.domain import show_point
+from symsafe.engine.parametric.subdivision import RegionProgress
 from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
+from symsafe.region import forall_safe
+from symsafe.region import region as region_of_problem
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -86,11 +90,16 @@ def decide(
 ) -> None:
     """Decide whether the data distribution is safe at the file's epsilon.
 
+    With open parameters: for all of their values?
+
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
+    problem = _load(file, at)
+    if not problem.is_ground:
+        _decide_family(problem, engine, time_limit, node_limit, certificate, as_json)
     with _progress() as report:
         verdict = decide_problem(
-            _load(file, at),
+            problem,
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -247,6 +256,142 @@ def matrix(
             cells = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
             print("  ".join(cells))
     raise typer.Exit(0)
+
+
+@app.command()
+def region(
+    file: ProblemFile,
+    target: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Share of the domain to decide.")
+    ] = None,
+    certificate: CertificateOut = None,
+    time_limit: TimeLimit = None,
+    cell_limit: Annotated[
+        int, typer.Option("--cell-limit", metavar="N", help="Cells of the subdivision.")
+    ] = 20_000,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Find where in the domain of its parameters a problem is safe, and where unsafe.
+
+    Exit status 0 when all of the domain is decided, or the target share of it; else 3.
+
+    Example: symsafe region examples/rare-style.toml --json
+    """
+    problem = _load(file, at)
+    with _region_progress() as report:
+        found = region_of_problem(
+            problem, target=target, time_limit=time_limit, cell_limit=cell_limit, report=report
+        )
+    if certificate is not None:
+        found.certificate.save(certificate)
+    shares = {
+        key: format_fraction(getattr(found, key))
+        for key in ("safe", "unsafe", "undecided", "outside")
+    }
+    boundaries = found.boundaries or ()
+    if as_json:
+        _print_json(
+            {
+                **shares,
+                "boundaries": None
+                if found.boundaries is None
+                else [[format_fraction(x) for x in ends] for ends in boundaries],
+                "points": {key: _point(point) for key, point in found.points.items()},
+                "cells": len(found.cells),
+                "certificate": None if certificate is None else str(certificate),
+                "route": found.route,
+                "stopped": found.stopped,
+                "seconds": round(found.seconds, 3),
+            }
+        )
+    else:
+        for key, text in shares.items():
+            if key != "outside" or found.outside:
+                print(f"{key:<10}{float(getattr(found, key)):<10.6g}{text}")
+        for low, high in boundaries:
+            print(f"boundary  {format_fraction(low)}" if low == high else
+                  f"boundary  in [{format_fraction(low)}, {format_fraction(high)}]")
+        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(_UNKNOWN if found.stopped else 0)
+
+
+def _decide_family(
+    problem: SafetyProblem,
+    engine: EngineName,
+    time_limit: float | None,
+    cell_limit: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """Decide for all values of the parameters, print, and leave with the exit status."""
+    with _region_progress() as report:
+        found = forall_safe(
+            problem,
+            engine=engine.value,
+            time_limit=time_limit,
+            cell_limit=cell_limit or 20_000,
+            report=report,
+        )
+    if out is not None and found.certificate is not None:
+        found.certificate.save(out)
+    if as_json:
+        known = found.region
+        _print_json(
+            {
+                "verdict": found.answer,
+                "point": None if found.point is None else _point(found.point),
+                "rests_on": found.rests_on,
+                "route": found.route,
+                **{
+                    key: None if known is None else format_fraction(getattr(known, key))
+                    for key in ("safe", "unsafe", "undecided", "outside")
+                },
+                "certificate": str(out) if out is not None and found.certificate else None,
+                "stopped": found.stopped,
+                "seconds": round(found.seconds, 3),
+            }
+        )
+    else:
+        print(found.answer)
+        if found.point is not None:
+            print(f"at {show_point(found.point)}")
+        if found.certificate is not None:
+            print(found.certificate.check().sentence)
+        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    certified = found.rests_on == "certificate"
+    raise typer.Exit(_EXIT[found.answer] if certified else _UNKNOWN)
+
+
+def _point(point: Mapping[str, Fraction]) -> dict[str, str]:
+    return {name: format_fraction(value) for name, value in point.items()}
+
+
+@contextmanager
+def _region_progress() -> Iterator[Callable[[RegionProgress], None] | None]:
+    """Show the shares of a running subdivision on a terminal; in a pipe be silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    shown = 0.0
+    with console.status("starting") as status:
+
+        def report(progress: RegionProgress) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown >= _REFRESH_SECONDS:
+                shown = now
+                status.update(
+                    f"{progress.cells} cells, safe {progress.safe:.1%}, "
+                    f"unsafe {progress.unsafe:.1%}, undecided {progress.undecided:.1%}"
+                )
+
+        yield report
 
 
 @app.command()

@@ -28,6 +28,7 @@ ROOMS = [
     "engine",
     "certificate",
     "verdict",
+    "region",
     "theorems",
     "proof",
     "display",

@@ -13,16 +13,19 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from flint import fmpq_poly
 from numpy.typing import NDArray
 
 from symsafe import checker
-from symsafe.analysis.linear_program import maximise
+from symsafe.analysis.linear import from_flint, to_flint
+from symsafe.analysis.linear_program import LinearOptimum, maximise
 from symsafe.analysis.values import optimal_values
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.bernstein import Screen, bounds_of
 from symsafe.engine.parametric.functions import (
     Box,
     Scribe,
+    corners,
     family_document,
     solve_functions,
     value_at,
@@ -32,7 +35,7 @@ from symsafe.engine.relaxation import Guide
 from symsafe.engine.tree import search
 from symsafe.engine.witness import bellman_rows
 from symsafe.errors import InputError
-from symsafe.exact import Number, RationalFunction
+from symsafe.exact import Number, RationalFunction, entry
 from symsafe.model import SafetyProblem
 
 __all__ = ["CellProver", "Evidence"]
@@ -41,6 +44,7 @@ Allowed = tuple[tuple[int, ...], ...]
 Numbers = list[Number]
 
 _MAX_NODES = 400
+_MAX_CORNERS = 4  # parameters whose corners are interpolated between
 _DIGITS = 3
 _ZERO = Fraction(0)
 
@@ -54,11 +58,24 @@ class Evidence:
     screen: Screen
     rest: list[tuple[checker.Polynomial, bool]]
 
-    def proves(self, family: checker.Family, box: Box) -> bool:
+    def proves(self, family: checker.Family, box: Box, *, interior: bool = False) -> bool:
         """Whether the conditions hold on a cell, by the checker's own arithmetic."""
         if not self.screen.may_hold(box):
             return False
-        return all(checker.proven(p, strict, list(box), family.bounds) for p, strict in self.rest)
+        return all(
+            checker.proven(p, strict, list(box), family.bounds, interior) for p, strict in self.rest
+        )
+
+    def roots(self, low: Fraction, high: Fraction) -> list[Fraction]:
+        """Return the rational roots of the conditions (of one parameter) in an interval."""
+        found = set()
+        for polynomial, _ in self.rest:
+            degree = max((powers[0] for powers in polynomial), default=0)
+            entries = [to_flint(polynomial.get((e,), _ZERO)) for e in range(degree + 1)]
+            for factor, _ in fmpq_poly(entries).factor()[1]:
+                if factor.degree() == 1:
+                    found.add(-from_flint(factor[0]) / from_flint(factor[1]))
+        return sorted(root for root in found if low <= root <= high)
 
 
 class _Unproven(Exception):  # noqa: N818 (a finding)
@@ -74,6 +91,11 @@ class CellProver:
         With an epsilon.
     inside : mapping
         A point of the domain.
+
+    Attributes
+    ----------
+    points : dict
+        The first points found ``"safe"`` and ``"unsafe"``, by the exact engine.
     """
 
     def __init__(self, problem: SafetyProblem, inside: dict[str, Fraction]) -> None:
@@ -83,12 +105,10 @@ class CellProver:
         self.scribe = Scribe(self.names, inside)
         self.document = family_document(problem, self.scribe)
         self.family = checker.Family(self.document)
-        assert_epsilon = problem.epsilon
-        if assert_epsilon is None:
+        if problem.epsilon is None:
             raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-        self.epsilon: Number = assert_epsilon
-        self.regret = problem.regret
-        self.regret_document = self.scribe.number(self.regret)
+        self.epsilon: Number = problem.epsilon
+        self.regret_document = self.scribe.number(problem.regret)
         self.epsilon_document = self.scribe.number(self.epsilon)
         reader = self.family.conditions
         self.levels = (
@@ -102,6 +122,8 @@ class CellProver:
         self.rows = [self._row(pair) for pair in range(len(mdp.pairs))]
         self._policy_values: dict[tuple[int, ...], Numbers] = {}
         self._flows: dict[Any, Numbers | None] = {}
+        self.points: dict[str, dict[str, Fraction]] = {}
+        self._questions: dict[tuple[Fraction, ...], Question | None] = {}
 
     # -- functions ---------------------------------------------------------------------------
 
@@ -149,18 +171,17 @@ class CellProver:
 
     def prove(self, box: Box, point: dict[str, Fraction]) -> Evidence | None:
         """Return evidence that holds on the whole cell, guided by one of its points, if found."""
-        try:
-            question = Question.of(self.problem.at(**point))
-            return self._prove(box, question, point)
-        except (_Unproven, InputError):
-            return None
-
-    def _prove(self, box: Box, question: Question, point: dict[str, Fraction]) -> Evidence:
+        question = Question.of(self.problem.at(**point))
         budget = value_at(self.epsilon, point) * question.reward_range
         outcome = search(question, Limits(), enough=budget)
-        if outcome.witness.cost <= budget:
-            return self._unsafe(box, question, outcome.witness.policy.choices)
-        return self._safe(box, question, budget)
+        unsafe = outcome.witness.cost <= budget
+        self.points.setdefault("unsafe" if unsafe else "safe", point)
+        try:
+            if unsafe:
+                return self._unsafe(box, question, outcome.witness.policy.choices)
+            return self._safe(box, question, budget)
+        except (_Unproven, InputError, ZeroDivisionError):  # beyond limits, or a divisor near 0
+            return None
 
     def _finish(self, box: Box, document: dict[str, Any]) -> Evidence:
         proof = checker.Proof(self.family, *self.levels, document, "proof")
@@ -237,19 +258,12 @@ class CellProver:
 
     def _prices(self, question: Question, taken: tuple[int, ...]) -> tuple[Numbers, set[int]]:
         """Return V of a cheapest reward model for a policy, as functions, and where EV = R."""
-        weights = question.weights
         forced = set(taken)
-        optimum = maximise(
-            question.rewards,
-            bellman_rows(question),
-            [_ZERO] * len(question.initial),
-            [-w if pair in forced else _ZERO for pair, w in enumerate(weights)],
-            weights,
-        )
+        optimum = best_circulation(question, tuple((pair,) for pair in taken))
         if optimum.multipliers is None:
             raise _Unproven
         at = optimum.multipliers
-        tight = [pair for pair in range(len(weights)) if _ground_gap(question, at, pair) == 0]
+        tight = [pair for pair in range(len(self.rows)) if _ground_gap(question, at, pair) == 0]
         # Pairs whose weight is strictly between its bounds are tight at every optimum.
         basis = _independent(question, sorted(tight, key=lambda p: p not in forced))
         rows, right = [self.rows[p] for p in basis], [self.mdp.rewards[p] for p in basis]
@@ -292,14 +306,7 @@ class CellProver:
     def flow(self, question: Question, allowed: Allowed, enough: Fraction) -> Numbers | None:
         """Return the best circulation of a node at the point, as functions, if it is enough."""
         weights = question.weights
-        forced = {pairs[0] for pairs in allowed if len(pairs) == 1}
-        optimum = maximise(
-            question.rewards,
-            bellman_rows(question),
-            [_ZERO] * len(question.initial),
-            [-w if pair in forced else _ZERO for pair, w in enumerate(weights)],
-            weights,
-        )
+        optimum = best_circulation(question, allowed)
         if optimum.point is None or optimum.value is None or optimum.value <= enough:
             return None
         point = optimum.point
@@ -321,10 +328,10 @@ class CellProver:
         key = tuple(basis), tuple(sorted((p, point[p] > 0) for p in flow if p not in basis))
         if key not in self._flows:
             right: Numbers = [_ZERO] * len(question.initial)
-            for pair, y in flow.items():
+            for pair, held in flow.items():
                 if pair not in basis:
                     right = [
-                        r - e * y if e != 0 else r
+                        r - e * held if e != 0 else r
                         for r, e in zip(right, self.rows[pair], strict=True)
                     ]
             columns = [[self.rows[p][s] for p in basis] for s in range(len(right))]
@@ -332,10 +339,103 @@ class CellProver:
             result: Numbers | None = None
             if found is not None:
                 result = [flow.get(p, _ZERO) for p in range(len(point))]
-                for pair, y in zip(basis, found, strict=True):
-                    result[pair] = y
+                for pair, solved in zip(basis, found, strict=True):
+                    result[pair] = solved
             self._flows[key] = result
         return self._flows[key]
+
+    def interpolated(self, box: Box, allowed: Allowed) -> Numbers | None:
+        """Return the best circulations of the corners of a cell, interpolated between them.
+
+        Where the best basis changes inside the cell, this stays close to the best circulation. The
+        flows of some pairs are then solved for, so that the circulation is one everywhere.
+        """
+        if len(box) > _MAX_CORNERS:
+            return None
+        points, flows = corners(box), []
+        for corner in points:
+            question = self._question(corner)
+            optimum = None if question is None else best_circulation(question, allowed)
+            if optimum is None or question is None or optimum.point is None:
+                return None
+            flows.append((question, optimum.point))
+        weights = [self._hat(box, corner) for corner in points]
+        result: Numbers = []
+        for pair in range(len(self.mdp.pairs)):
+            total: Number = _ZERO
+            for weight, (_, flow) in zip(weights, flows, strict=True):
+                if flow[pair]:
+                    total = total + flow[pair] * weight
+            result.append(total)
+        if any(is_function(e) for row in self.rows for e in row):
+            return self._repaired(result, allowed, flows)
+        return result
+
+    def _repaired(
+        self,
+        flow: Numbers,
+        allowed: Allowed,
+        corner_flows: Sequence[tuple[Question, Sequence[Fraction]]],
+    ) -> Numbers | None:
+        """Solve for the flows of the pairs that are farthest from their bounds."""
+        forced = {pairs[0] for pairs in allowed if len(pairs) == 1}
+
+        def room(pair: int) -> Fraction:
+            return min(
+                min(
+                    question.weights[pair] - y[pair],
+                    y[pair] + (question.weights[pair] if pair in forced else 0),
+                )
+                for question, y in corner_flows
+            )
+
+        order = sorted(range(len(flow)), key=room, reverse=True)
+        basis = _independent(corner_flows[0][0], order)
+        right: Numbers = [_ZERO] * len(self.mdp.states)
+        for pair, y in enumerate(flow):
+            if pair not in basis and y != 0:
+                right = [
+                    r - e * y if e != 0 else r for r, e in zip(right, self.rows[pair], strict=True)
+                ]
+        columns = [[self.rows[p][s] for p in basis] for s in range(len(right))]
+        found = solve_functions(columns, right) if len(basis) == len(right) else None
+        if found is None:
+            return None
+        for pair, y in zip(basis, found, strict=True):
+            flow[pair] = y
+        return flow
+
+    def _hat(self, box: Box, corner: Sequence[Fraction]) -> Number:
+        """Return the multilinear function that is 1 at a corner of a cell and 0 at the others."""
+        result: Number = Fraction(1)
+        for name, (low, high), x in zip(self.names, box, corner, strict=True):
+            if low < high:
+                theta = entry(name, name, self.names)
+                factor = theta - low if x == high else high - theta
+                result = result * factor / (high - low)
+        return result
+
+    def _question(self, point: tuple[Fraction, ...]) -> Question | None:
+        """Return the question at a point, or None if it is none."""
+        if point not in self._questions:
+            try:
+                named = dict(zip(self.names, point, strict=True))
+                self._questions[point] = Question.of(self.problem.at(**named))
+            except InputError:
+                self._questions[point] = None
+        return self._questions[point]
+
+
+def best_circulation(question: Question, allowed: Allowed) -> LinearOptimum:
+    """Return the circulation of most worth for the policies of a node."""
+    forced = {pairs[0] for pairs in allowed if len(pairs) == 1}
+    return maximise(
+        question.rewards,
+        bellman_rows(question),
+        [_ZERO] * len(question.initial),
+        [-w if pair in forced else _ZERO for pair, w in enumerate(question.weights)],
+        question.weights,
+    )
 
 
 class _TreeOfCell:
@@ -402,6 +502,13 @@ class _TreeOfCell:
 
     def _circulation(self, allowed: Allowed) -> dict[str, Any] | None:
         flow = self.prover.flow(self.question, allowed, self.budget)
+        if flow is None:
+            return None
+        return self._if_it_holds(allowed, flow) or self._if_it_holds(
+            allowed, self.prover.interpolated(self.box, allowed)
+        )
+
+    def _if_it_holds(self, allowed: Allowed, flow: Numbers | None) -> dict[str, Any] | None:
         if flow is None:
             return None
         written = self.prover.scribe.numbers(flow)

@@ -13,7 +13,7 @@ from typing import Any
 from flint import fmpq_mpoly, fmpq_mpoly_ctx
 
 from symsafe.analysis.linear import from_flint, to_flint
-from symsafe.exact import Number, RationalFunction, format_fraction
+from symsafe.exact import Number, RationalFunction, entry, exact, format_fraction
 from symsafe.model import MDP, ParameterSpace, SafetyProblem
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "centre",
     "corners",
     "family_document",
+    "read_function",
+    "read_polynomial",
     "solve_functions",
     "value_at",
 ]
@@ -131,6 +133,16 @@ class Scribe:
             for powers, x in sorted(polynomial.to_dict().items())
         ]
 
+    def bounds(self, space: ParameterSpace) -> list[Any]:
+        """Return the constraints as polynomials that are >= 0, an equation as two of them."""
+        written = []
+        for constraint in space.constraints:
+            if constraint.relation in (">", ">=", "=="):
+                written.append(self.polynomial(constraint.difference))
+            if constraint.relation in ("<", "<=", "=="):
+                written.append(self.polynomial(-constraint.difference))
+        return written
+
     def _quotient(self, number: Number) -> tuple[fmpq_mpoly, fmpq_mpoly]:
         if isinstance(number, Fraction):
             return self.context.constant(to_flint(number)), self.context.constant(1)
@@ -175,7 +187,7 @@ def family_document(problem: SafetyProblem, scribe: Scribe) -> dict[str, Any]:
                 [format_fraction(low), format_fraction(high)]
                 for low, high in mdp.parameters.bounds.values()
             ],
-            "constraints": _bounds_document(mdp.parameters, scribe),
+            "constraints": scribe.bounds(mdp.parameters),
         },
     }
 
@@ -186,13 +198,21 @@ def _row(mdp: MDP, pair: int, scribe: Scribe) -> list[Any]:
     return [[t, p] for (t, _), p in zip(row, written, strict=True)]
 
 
-def _bounds_document(space: ParameterSpace, scribe: Scribe) -> list[Any]:
-    """Return the constraints as polynomials that are >= 0, an equation as two of them."""
-    written = []
-    for constraint in space.constraints:
-        difference = constraint.difference
-        if constraint.relation in (">", ">=", "=="):
-            written.append(scribe.polynomial(difference))
-        if constraint.relation in ("<", "<=", "=="):
-            written.append(scribe.polynomial(-difference))
-    return written
+def read_function(document: Any, names: Sequence[str]) -> Number:
+    """Return the function that a certificate writes."""
+    if isinstance(document, str):
+        return exact(document)
+    top, bottom = (read_polynomial(part, names) for part in document)
+    return top / bottom
+
+
+def read_polynomial(document: Any, names: Sequence[str]) -> Number:
+    """Return the polynomial that a certificate writes."""
+    total: Number = Fraction(0)
+    for x, *powers in document:
+        term: Number = exact(x)
+        for name, e in zip(names, powers, strict=True):
+            if e:
+                term = term * entry(name, name, names) ** e
+        total = total + term
+    return total

@@ -12,8 +12,8 @@ from typing import Literal
 from symsafe import checker
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.cells import CellProver, Evidence
-from symsafe.engine.parametric.functions import Box, centre, corners
-from symsafe.errors import InputError
+from symsafe.engine.parametric.domain import points_inside
+from symsafe.engine.parametric.functions import Box
 from symsafe.model import SafetyProblem
 
 __all__ = ["Cell", "RegionProgress", "Subdivision"]
@@ -33,6 +33,7 @@ class Cell:
     found: Found = "undecided"
     children: tuple[Cell, Cell] | None = None
     axis: int = 0
+    interior: bool = False  # proven for the interior only
 
     @property
     def state(self) -> str:
@@ -140,15 +141,41 @@ class Subdivision:
         """Yield the cells that are not split."""
         return (cell for cell in self.cells() if cell.children is None)
 
-    def points_inside(self, box: Box) -> Iterator[dict[str, Fraction]]:
-        """Yield some points of a box that lie in the domain: its middle, corners, a coarse grid."""
-        grid = [(3 * low + high) / 4 for low, high in box], [(low + 3 * high) / 4 for low, high in box]
-        inner = itertools.product(*zip(*grid, strict=True))
-        space = self.problem.mdp.parameters
-        for point in itertools.chain([centre(box)], corners(box), inner):
-            named = dict(zip(space.names, point, strict=True))
-            if space.contains(named):
-                yield named
+    def sharpen(self) -> None:
+        """Cut undecided intervals of a single parameter where a polynomial of their neighbours
+        vanishes, if that point is rational: there the boundary is known exactly.
+        """
+        leaves = list(self.leaves())
+        for before, cell, after in zip(leaves, leaves[1:], leaves[2:], strict=False):
+            if cell.state == "undecided" and {before.state, after.state} == {"safe", "unsafe"}:
+                self._sharpen(before, cell, after)
+
+    def _sharpen(self, before: Cell, cell: Cell, after: Cell) -> None:
+        ((low, high),) = cell.box
+        unsafe = before.found if before.state == "unsafe" else after.found
+        safe = after.found if before.state == "unsafe" else before.found
+        if not isinstance(unsafe, Evidence) or not isinstance(safe, Evidence):
+            return
+        family = self.prover.family
+        first = before.state == "unsafe"
+        for root in unsafe.roots(low, high):
+            parts: list[Box] = [((low, root),), ((root, high),)]
+            closed, opened = parts if first else parts[::-1]
+            if not safe.proves(family, opened, interior=True):
+                continue
+            if root == (low if first else high):  # the neighbour has proven it already
+                cell.interior = True
+                self._mark(cell, safe)
+                return
+            if low < root < high and unsafe.proves(family, closed):
+                cells = []
+                for part in parts:
+                    share = cell.share * (part[0][1] - part[0][0]) / (high - low)
+                    cells.append(Cell(part, share, interior=part == opened))
+                    self._mark(cells[-1], unsafe if part == closed else safe)
+                cell.axis, cell.children = 0, (cells[0], cells[1])
+                self.count += 2
+                return
 
     def _push(self, cell: Cell) -> None:
         heapq.heappush(self._open, (-cell.share, next(self._order), cell))
@@ -169,7 +196,7 @@ class Subdivision:
             if evidence.proves(family, cell.box):
                 self._pool.insert(0, self._pool.pop(position))
                 return self._mark(cell, evidence)
-        point = next(self.points_inside(cell.box), None)
+        point = next(points_inside(self.problem.mdp.parameters, cell.box), None)
         if point is None:
             return False
         found = self.prover.prove(cell.box, point)

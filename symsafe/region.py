@@ -1,0 +1,348 @@
+"""Questions about problems with parameters: safe for all of them? Where in their domain?
+
+Every answer says what it rests on: a certificate that the checker has verified, or a solver's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from symsafe.certificate import Certificate, region_certificate
+from symsafe.engine.limits import Limits
+from symsafe.engine.parametric.domain import require_well_formed, show_point
+from symsafe.engine.parametric.functions import Box
+from symsafe.engine.parametric.subdivision import RegionProgress, Subdivision
+from symsafe.engine.parametric.vertices import is_affine_in_data, vertices
+from symsafe.errors import InputError
+from symsafe.exact import exact
+from symsafe.model import SafetyProblem
+from symsafe.verdict import Verdict, decide
+
+__all__ = ["FamilyVerdict", "Region", "RegionCell", "forall_safe", "forall_unsafe", "region"]
+
+Answer = Literal["safe", "unsafe", "unknown"]
+Point = Mapping[str, Fraction]
+
+_CELLS = 20_000
+_FINE = Fraction(1, 2**24)
+_TARGET = Fraction(19, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionCell:
+    """A box of parameter values and what is proven about it.
+
+    Attributes
+    ----------
+    box : tuple of (Fraction, Fraction), one per parameter
+    state : {"safe", "unsafe", "outside", "undecided"}
+    """
+
+    box: Box
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where in the domain of its parameters a problem is safe, and where unsafe.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The parameters.
+    safe, unsafe, undecided, outside : Fraction
+        Shares of the box, with sum 1. `outside` is proven to lie outside the domain; a cell that
+        the edge of the domain crosses counts as a whole.
+    cells : tuple of RegionCell
+        Their union is the box.
+    boundaries : tuple of (Fraction, Fraction), or None
+        For one parameter: intervals, each with the only change between safe and unsafe that is not
+        excluded there; two equal ends if the point is exact. None for more parameters.
+    points : mapping
+        A point that is ``"safe"`` and one that is ``"unsafe"``, where one was found.
+    certificate : Certificate
+        Verified by the checker.
+    route : str
+        How the answer was obtained, in words.
+    seconds : float
+    stopped : str or None
+        The limit that ended the search before its target.
+    """
+
+    names: tuple[str, ...]
+    safe: Fraction
+    unsafe: Fraction
+    undecided: Fraction
+    outside: Fraction
+    cells: tuple[RegionCell, ...]
+    boundaries: tuple[tuple[Fraction, Fraction], ...] | None
+    points: Mapping[str, Point]
+    certificate: Certificate
+    route: str
+    seconds: float
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyVerdict:
+    """The answer to whether a problem is safe (or unsafe) for all values of its parameters.
+
+    Attributes
+    ----------
+    answer : {"safe", "unsafe", "unknown"}
+    point : mapping or None
+        The values of the parameters at which a counterexample was found.
+    verdict : Verdict or None
+        The ordinary verdict at `point`, with its certificate.
+    certificate : Certificate or None
+        The certificate at `point`; or the one about the whole domain, as far as it is decided.
+    vertices : tuple of Verdict
+        By the route of the vertices: the ordinary verdicts whose certificates prove the answer.
+    route : str
+        How the answer was obtained, in words.
+    rests_on : {"certificate", "solver"}
+    region : Region or None
+        What is known about the domain, by subdivision.
+    seconds : float
+    stopped : str or None
+    """
+
+    answer: Answer
+    point: Point | None
+    verdict: Verdict | None
+    certificate: Certificate | None
+    vertices: tuple[Verdict, ...]
+    route: str
+    rests_on: Literal["certificate", "solver"]
+    region: Region | None
+    seconds: float
+    stopped: str | None
+
+
+def region(
+    problem: SafetyProblem,
+    *,
+    target: object = None,
+    time_limit: float | None = None,
+    cell_limit: int = _CELLS,
+    report: Callable[[RegionProgress], None] | None = None,
+) -> Region:
+    """Find the shares of the parameters' domain that are safe and unsafe, with a certificate.
+
+    The box is split until each cell is proven: unsafe by one adversarial reward model whose values
+    are functions of the parameters, safe by one policy tree whose leaves are.
+
+    Parameters
+    ----------
+    problem : SafetyProblem
+        With parameters and an epsilon.
+    target : number, optional
+        Share of the domain that is to be decided; 19/20 by default. With a single parameter the
+        default goes on until the boundaries are exact, or isolated to a 2^-24 of the interval.
+    time_limit : float, optional
+        Seconds.
+    cell_limit : int, optional
+        Limit on the number of cells.
+    report : callable, optional
+        Receives a `RegionProgress` now and then.
+
+    Raises
+    ------
+    InputError
+        If the problem has no epsilon or no parameter, or is no problem somewhere in its domain
+        (with a rational point of it).
+
+    Examples
+    --------
+    >>> from symsafe import MDP, DataDistribution, SafetyProblem
+    >>> mdp = MDP.bandit({"s": {"good": 1, "bad": 0}}, parameters={"rare": (0, "1/2")})
+    >>> data = DataDistribution.from_table(mdp, {"s": {"good": "1 - rare", "bad": "rare"}})
+    >>> found = region(SafetyProblem(mdp, data, regret="1/2", epsilon="1/10"))
+    >>> found.safe, found.unsafe, found.boundaries
+    (Fraction(4, 5), Fraction(1, 5), ((Fraction(1, 10), Fraction(1, 10)),))
+    """
+    share = _TARGET if target is None else exact(target, "target")
+    if not 0 < share <= 1:
+        raise InputError("target", str(target), "a share in (0, 1]")
+    with Limits(time_limit, cell_limit) as limits:
+        subdivision = _subdivision(problem)
+        if target is None and len(subdivision.root.box) == 1:
+            share = Fraction(1)
+        stopped = subdivision.run(limits, target=share, smallest=_FINE, report=report)
+        return _region(subdivision, limits, stopped)
+
+
+def forall_safe(
+    problem: SafetyProblem,
+    *,
+    time_limit: float | None = None,
+    cell_limit: int = _CELLS,
+    report: Callable[[RegionProgress], None] | None = None,
+) -> FamilyVerdict:
+    """Decide whether the data distribution is safe for all values of the parameters.
+
+    Parameters
+    ----------
+    problem, time_limit, cell_limit, report
+        As for `region`.
+
+    Returns
+    -------
+    FamilyVerdict
+        ``safe`` for all, or ``unsafe`` at the rational `point`, or unknown.
+
+    Notes
+    -----
+    Where nothing but D has parameters, affinely, the radius is concave in them, so that the
+    vertices of the domain decide. Otherwise by certified subdivision.
+
+    Examples
+    --------
+    >>> from symsafe import MDP, DataDistribution, SafetyProblem
+    >>> mdp = MDP.bandit({"s": {"good": "r", "bad": 0}}, parameters={"r": (1, 2)})
+    >>> problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), regret=1, epsilon="2/5")
+    >>> forall_safe(problem).answer
+    'safe'
+    """
+    return _for_all(problem, "safe", time_limit, cell_limit, report)
+
+
+def forall_unsafe(
+    problem: SafetyProblem,
+    *,
+    time_limit: float | None = None,
+    cell_limit: int = _CELLS,
+    report: Callable[[RegionProgress], None] | None = None,
+) -> FamilyVerdict:
+    """Decide whether the data distribution is unsafe for all values of the parameters.
+
+    As `forall_safe`: ``unsafe`` for all, or ``safe`` at the rational `point`, or unknown.
+    """
+    return _for_all(problem, "unsafe", time_limit, cell_limit, report)
+
+
+def _for_all(
+    problem: SafetyProblem,
+    hoped: Literal["safe", "unsafe"],
+    time_limit: float | None,
+    cell_limit: int,
+    report: Callable[[RegionProgress], None] | None,
+) -> FamilyVerdict:
+    other: Literal["safe", "unsafe"] = "unsafe" if hoped == "safe" else "safe"
+    with Limits(time_limit, cell_limit) as limits:
+        subdivision = _subdivision(problem)
+        if hoped == "safe" and is_affine_in_data(problem):
+            found = _by_vertices(problem, limits)
+            if found is not None:
+                return found
+        points = subdivision.prover.points
+        stopped = subdivision.run(limits, enough=lambda: other in points, report=report)
+        point = points.get(other)
+        known = _region(subdivision, limits, stopped)
+        verdict = None if point is None else decide(problem.at(**point))
+        answer: Answer = "unknown"
+        if point is not None:
+            answer = other
+        elif known.undecided == 0:
+            answer = hoped
+        return FamilyVerdict(
+            answer=answer,
+            point=point,
+            verdict=verdict,
+            certificate=known.certificate if verdict is None else verdict.certificate,
+            vertices=(),
+            route=known.route if verdict is None else "the exact engine at a point of the domain",
+            rests_on="certificate",
+            region=known,
+            seconds=limits.elapsed,
+            stopped=stopped,
+        )
+
+
+def _subdivision(problem: SafetyProblem) -> Subdivision:
+    if not problem.mdp.parameters.names:
+        raise InputError("parameters", "none", "a problem with parameters")
+    if problem.epsilon is None:
+        raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
+    return Subdivision(problem, require_well_formed(problem))
+
+
+def _by_vertices(problem: SafetyProblem, limits: Limits) -> FamilyVerdict | None:
+    """Decide by the vertices of the domain, unless they are too many or outside of it."""
+    points = vertices(problem.mdp.parameters)
+    if points is None:
+        return None
+    verdicts: list[Verdict] = []
+    for point in points:
+        if limits.reached() or not problem.mdp.parameters.contains(point):
+            return None
+        verdict = decide(problem.at(**point), time_limit=limits.remaining() or None)
+        verdicts.append(verdict)
+        if verdict.answer != "safe":
+            break
+    last = verdicts[-1]
+    unsafe = last.answer == "unsafe"
+    if last.answer == "unknown":
+        return None
+    return FamilyVerdict(
+        answer=last.answer,
+        point=points[len(verdicts) - 1] if unsafe else None,
+        verdict=last if unsafe else None,
+        certificate=last.certificate if unsafe else None,
+        vertices=tuple(verdicts),
+        route="D is affine in the parameters and the rest is fixed, so the radius is concave: "
+        + (
+            f"the vertex {show_point(points[len(verdicts) - 1])} is unsafe"
+            if unsafe
+            else f"all {len(points)} vertices of the domain are safe"
+        ),
+        rests_on="certificate",
+        region=None,
+        seconds=limits.elapsed,
+        stopped=None,
+    )
+
+
+def _region(subdivision: Subdivision, limits: Limits, stopped: str | None) -> Region:
+    space = subdivision.problem.mdp.parameters
+    if len(space.names) == 1:
+        subdivision.sharpen()
+    shares = subdivision.shares
+    leaves = tuple(RegionCell(cell.box, cell.state) for cell in subdivision.leaves())
+    certificate = region_certificate(subdivision)
+    return Region(
+        names=space.names,
+        safe=shares["safe"],
+        unsafe=shares["unsafe"],
+        undecided=shares["undecided"],
+        outside=shares["outside"],
+        cells=leaves,
+        boundaries=_boundaries(leaves) if len(space.names) == 1 else None,
+        points=subdivision.prover.points,
+        certificate=certificate,
+        route=f"certified subdivision into {len(leaves)} cells",
+        seconds=limits.elapsed,
+        stopped=stopped,
+    )
+
+
+def _boundaries(cells: tuple[RegionCell, ...]) -> tuple[tuple[Fraction, Fraction], ...]:
+    """Return the places between safe and unsafe cells: undecided intervals, or single points."""
+    found = []
+    start = None
+    for before, cell in zip((None, *cells), cells, strict=False):
+        low = cell.box[0][0]
+        if cell.state == "undecided":
+            start = low if start is None else start
+            continue
+        if start is not None:
+            found.append((start, low))
+        elif before is not None and {before.state, cell.state} == {"safe", "unsafe"}:
+            found.append((low, low))
+        start = None
+    if start is not None:
+        found.append((start, cells[-1].box[0][1]))
+    return tuple(found)
