@@ -13,6 +13,7 @@ from symsafe.errors import (
     SymsafeError,
     UnsupportedError,
 )
+from symsafe.family import FamilyVerdict, Region, forall_safe, forall_unsafe, region
 from symsafe.model import (
     MDP,
     DataDistribution,
@@ -23,7 +24,6 @@ from symsafe.model import (
     loads_problem,
     save_problem,
 )
-from symsafe.region import FamilyVerdict, Region, forall_safe, forall_unsafe, region
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [

@@ -28,10 +28,10 @@ from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
+from symsafe.family import forall_safe
+from symsafe.family import region as region_of_problem
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
-from symsafe.region import forall_safe
-from symsafe.region import region as region_of_problem
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -310,8 +310,11 @@ def region(
             if key != "outside" or found.outside:
                 print(f"{key:<10}{float(getattr(found, key)):<10.6g}{text}")
         for low, high in boundaries:
-            print(f"boundary  {format_fraction(low)}" if low == high else
-                  f"boundary  in [{format_fraction(low)}, {format_fraction(high)}]")
+            print(
+                f"boundary  {format_fraction(low)}"
+                if low == high
+                else f"boundary  in [{format_fraction(low)}, {format_fraction(high)}]"
+            )
         print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
     if found.stopped == "interrupted":
         raise typer.Exit(_INTERRUPTED)

@@ -28,7 +28,7 @@ ROOMS = [
     "engine",
     "certificate",
     "verdict",
-    "region",
+    "family",
     "theorems",
     "proof",
     "display",

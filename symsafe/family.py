@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from symsafe.analysis.policies import count_deterministic_policies
 from symsafe.certificate import Certificate, region_certificate
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.domain import require_well_formed, show_point
 from symsafe.engine.parametric.functions import Box
+from symsafe.engine.parametric.smt import decide_family_by_smt
 from symsafe.engine.parametric.subdivision import RegionProgress, Subdivision
 from symsafe.engine.parametric.vertices import is_affine_in_data, vertices
 from symsafe.errors import InputError
@@ -29,6 +31,8 @@ Point = Mapping[str, Fraction]
 _CELLS = 20_000
 _FINE = Fraction(1, 2**24)
 _TARGET = Fraction(19, 20)
+_ASKED = 256  # policies that are put to z3 without being asked to
+_SOLVER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ def region(
 def forall_safe(
     problem: SafetyProblem,
     *,
+    engine: str = "auto",
     time_limit: float | None = None,
     cell_limit: int = _CELLS,
     report: Callable[[RegionProgress], None] | None = None,
@@ -188,6 +193,10 @@ def forall_safe(
     ----------
     problem, time_limit, cell_limit, report
         As for `region`.
+    engine : {"auto", "tree", "smt"}
+        ``"tree"`` is certified subdivision. ``"smt"`` asks z3 in nonlinear arithmetic, policy by
+        policy; its ``safe`` rests on the solvers' word, its points are certified. ``"auto"`` asks
+        z3 only where subdivision ended without an answer and without reaching a limit of time.
 
     Returns
     -------
@@ -207,7 +216,19 @@ def forall_safe(
     >>> forall_safe(problem).answer
     'safe'
     """
-    return _for_all(problem, "safe", time_limit, cell_limit, report)
+    if engine not in ("auto", "tree", "smt"):
+        raise InputError("engine", engine, "one of auto, tree, smt")
+    if engine == "smt":
+        with Limits(time_limit) as limits:
+            require_well_formed(problem)
+            return _by_smt(problem, limits, None)
+    found = _for_all(problem, "safe", time_limit, cell_limit, report)
+    if engine == "auto" and found.answer == "unknown" and found.stopped in (None, "node limit"):
+        left = None if time_limit is None else time_limit - found.seconds
+        if (left is None or left > 0) and count_deterministic_policies(problem.mdp) <= _ASKED:
+            with Limits(_SOLVER_SECONDS if left is None else left) as limits:
+                return _by_smt(problem, limits, found)
+    return found
 
 
 def forall_unsafe(
@@ -260,6 +281,50 @@ def _for_all(
             seconds=limits.elapsed,
             stopped=stopped,
         )
+
+
+def _by_smt(problem: SafetyProblem, limits: Limits, before: FamilyVerdict | None) -> FamilyVerdict:
+    """Ask z3; `before` is what subdivision found."""
+    outcome = decide_family_by_smt(problem, limits)
+    region = None if before is None else before.region
+    for point in outcome.candidates:
+        if problem.mdp.parameters.contains(point):
+            verdict = decide(problem.at(**point))
+            if verdict.answer == "unsafe":
+                return FamilyVerdict(
+                    answer="unsafe",
+                    point=point,
+                    verdict=verdict,
+                    certificate=verdict.certificate,
+                    vertices=(),
+                    route="z3 proposed a point, which the exact engine decided",
+                    rests_on="certificate",
+                    region=region,
+                    seconds=limits.elapsed,
+                    stopped=None,
+                )
+    answer: Answer = "unknown"
+    route = f"z3 gave no answer ({outcome.stopped})"
+    if outcome.excluded:
+        answer = "safe"
+        route = f"{outcome.queries} queries in nonlinear real arithmetic, all of them unsat"
+        route += f" by {' and '.join(outcome.solvers)}: no certificate proves it"
+    elif outcome.stopped is None:
+        answer = "unsafe"
+        route = "z3's word for a model near which no rational point was found unsafe"
+        route += f": {outcome.algebraic}" if outcome.algebraic else ""
+    return FamilyVerdict(
+        answer=answer,
+        point=None,
+        verdict=None,
+        certificate=None if region is None else region.certificate,
+        vertices=(),
+        route=route,
+        rests_on="certificate" if answer == "unknown" else "solver",
+        region=region,
+        seconds=limits.elapsed,
+        stopped=outcome.stopped,
+    )
 
 
 def _subdivision(problem: SafetyProblem) -> Subdivision:
