@@ -21,7 +21,8 @@ from symsafe.model.tables import path
 
 __all__ = ["find_point", "points_inside", "require_well_formed", "scribe_of", "show_point"]
 
-_MAX_BOXES = 4_000
+_MAX_BOXES = 2_000
+_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +168,18 @@ def _prove_returns(problem: SafetyProblem, inside: Point) -> None:
     while waiting:
         box = waiting.pop(0)
         seen += 1
-        if any(checker.proven(p, True, list(box), bounds) for p in known):
+        if any(checker.proven(p, True, list(box), bounds) for p in known[:_TRIED]):
             continue
-        point = next(points_inside(space, box), None)
-        if point is not None:
+        for point in points_inside(space, box):
+            if any(_evaluate(p, tuple(point.values())) > 0 for p in known[:_TRIED]):
+                continue
             try:
                 facts = returns(mdp.at(**point))
             except InputError as error:
                 found = f"{error.value} at {show_point(point)}"
                 raise InputError(error.field, found, error.expected) from None
             ends = [_return_of(mdp, policy.choices) for policy in (facts.optimal, facts.worst)]
-            difference = reader.read(scribe.number(ends[0] - ends[1]), "return").top
-            known.insert(0, difference)
-            if checker.proven(difference, True, list(box), bounds):
-                continue
+            known.insert(0, reader.read(scribe.number(ends[0] - ends[1]), "return").top)
         if not _is_outside(space, box):
             if seen > _MAX_BOXES:
                 near = dict(zip(space.names, centre(box), strict=True))
