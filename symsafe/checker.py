@@ -778,7 +778,8 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
     body, proofs = record(evidence, ("proofs", "cells"), "evidence"), []
     for i, entry in enumerate(items(body["proofs"], "evidence.proofs")):
         proof = Proof(family, regret, epsilon, entry, f"evidence.proofs[{i}]")
-        found = (known.found | proof.conditions.found).items()  # on the whole box, or cell by cell
+        found = (known.found | proof.conditions.found | known.found).items()
+        # What holds on the whole box is not proven again on each cell.
         rest = [x for x in found if not proven(dict(x[0][0]), x[0][1], family.box, family.bounds)]
         proofs.append((proof.kind, rest))
     pending = [(family.box, ONE)]

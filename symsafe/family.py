@@ -43,10 +43,13 @@ class RegionCell:
     ----------
     box : tuple of (Fraction, Fraction), one per parameter
     state : {"safe", "unsafe", "outside", "undecided"}
+    interior : bool
+        Whether the proof leaves out the edge of the box.
     """
 
     box: Box
     state: str
+    interior: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,9 @@ class Region:
     cells : tuple of RegionCell
         Their union is the box.
     boundaries : tuple of (Fraction, Fraction), or None
-        For one parameter: intervals, each with the only change between safe and unsafe that is not
-        excluded there; two equal ends if the point is exact. None for more parameters.
+        For one parameter: between them nothing changes. Intervals in which the answer may change;
+        where the two ends are equal, a point at which it does change, or at which alone it is not
+        decided. None for more parameters.
     points : mapping
         A point that is ``"safe"`` and one that is ``"unsafe"``, where one was found.
     certificate : Certificate
@@ -172,7 +176,7 @@ def region(
     if not 0 < share <= 1:
         raise InputError("target", str(target), "a share in (0, 1]")
     with Limits(time_limit, cell_limit) as limits:
-        subdivision = _subdivision(problem)
+        subdivision = _subdivision(problem, half_open=True)
         if target is None and len(subdivision.root.box) == 1:
             share = Fraction(1)
         stopped = subdivision.run(limits, target=share, smallest=_FINE, report=report)
@@ -327,12 +331,12 @@ def _by_smt(problem: SafetyProblem, limits: Limits, before: FamilyVerdict | None
     )
 
 
-def _subdivision(problem: SafetyProblem) -> Subdivision:
+def _subdivision(problem: SafetyProblem, *, half_open: bool = False) -> Subdivision:
     if not problem.mdp.parameters.names:
         raise InputError("parameters", "none", "a problem with parameters")
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    return Subdivision(problem, require_well_formed(problem))
+    return Subdivision(problem, require_well_formed(problem), half_open)
 
 
 def _by_vertices(problem: SafetyProblem, limits: Limits) -> FamilyVerdict | None:
@@ -373,10 +377,8 @@ def _by_vertices(problem: SafetyProblem, limits: Limits) -> FamilyVerdict | None
 
 def _region(subdivision: Subdivision, limits: Limits, stopped: str | None) -> Region:
     space = subdivision.problem.mdp.parameters
-    if len(space.names) == 1:
-        subdivision.sharpen()
     shares = subdivision.shares
-    leaves = tuple(RegionCell(cell.box, cell.state) for cell in subdivision.leaves())
+    leaves = tuple(RegionCell(cell.box, cell.state, cell.interior) for cell in subdivision.leaves())
     certificate = region_certificate(subdivision)
     return Region(
         names=space.names,
@@ -395,7 +397,7 @@ def _region(subdivision: Subdivision, limits: Limits, stopped: str | None) -> Re
 
 
 def _boundaries(cells: tuple[RegionCell, ...]) -> tuple[tuple[Fraction, Fraction], ...]:
-    """Return the places between safe and unsafe cells: undecided intervals, or single points."""
+    """Return the places that separate proven cells: undecided intervals, or single points."""
     found = []
     start = None
     for before, cell in zip((None, *cells), cells, strict=False):
@@ -405,8 +407,10 @@ def _boundaries(cells: tuple[RegionCell, ...]) -> tuple[tuple[Fraction, Fraction
             continue
         if start is not None:
             found.append((start, low))
-        elif before is not None and {before.state, cell.state} == {"safe", "unsafe"}:
-            found.append((low, low))
+        elif before is not None:
+            changes = {before.state, cell.state} == {"safe", "unsafe"}
+            if changes or (before.interior and cell.interior):
+                found.append((low, low))
         start = None
     if start is not None:
         found.append((start, cells[-1].box[0][1]))

@@ -74,7 +74,7 @@ def _draw(random: Random) -> SafetyProblem:
         reward,
         moved(start) if "initial" in kinds else [str(x) for x in start],
         f"9/10*({weight()})" if "discount" in kinds else discount,
-        parameters={name: (0, 1) for name in names},
+        parameters=dict.fromkeys(names, (0, 1)),
     )
     regret = random.choice(["1/2", "9/10", "1", "1/3"])
     epsilon = random.choice(["1/20", "1/10", "1/5", "1/3"])

