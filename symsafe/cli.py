@@ -308,7 +308,7 @@ def region(
     else:
         for key, text in shares.items():
             if key != "outside" or found.outside:
-                print(f"{key:<10}{float(getattr(found, key)):<10.6g}{text}")
+                print(f"{key:<10}{float(getattr(found, key)):<12.6g}{text}")
         for low, high in boundaries:
             print(
                 f"boundary  {format_fraction(low)}"
