@@ -13,7 +13,7 @@ from symsafe import checker
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.cells import CellProver, Evidence
 from symsafe.engine.parametric.domain import points_inside
-from symsafe.engine.parametric.functions import Box
+from symsafe.engine.parametric.functions import Box, corners
 from symsafe.model import SafetyProblem
 
 __all__ = ["Cell", "RegionProgress", "Subdivision"]
@@ -169,6 +169,8 @@ class Subdivision:
             if evidence.proves(family, cell.box, interior=True):
                 cell.interior = True
                 return self._mark(cell, evidence)
+        if self._is_mixed(cell.box):
+            return False
         point = next(points_inside(self.problem.mdp.parameters, cell.box), None)
         if point is None:
             return False
@@ -177,6 +179,18 @@ class Subdivision:
             return False
         self._pool.insert(0, found)
         return self._mark(cell, found)
+
+    def _is_mixed(self, box: Box) -> bool:
+        """Whether some corner looks safe and another unsafe, so that no proof can be had."""
+        kinds = set()
+        for corner in corners(box)[:_TRIED]:
+            point = tuple((x, x) for x in corner)
+            kinds |= {
+                evidence.kind
+                for evidence in self._pool[:_TRIED]
+                if evidence.kind not in kinds and evidence.screen.may_hold(point)
+            }
+        return len(kinds) == 2
 
     def _split(self, cell: Cell) -> None:
         def width(axis: int) -> Fraction:
