@@ -13,7 +13,15 @@ from symsafe.errors import (
     SymsafeError,
     UnsupportedError,
 )
-from symsafe.family import FamilyVerdict, Region, forall_safe, forall_unsafe, region
+from symsafe.family import (
+    FamilyVerdict,
+    RadiusCurve,
+    Region,
+    forall_safe,
+    forall_unsafe,
+    radius_curve,
+    region,
+)
 from symsafe.model import (
     MDP,
     DataDistribution,
@@ -36,6 +44,7 @@ __all__ = [
     "InputError",
     "ParameterSpace",
     "Policy",
+    "RadiusCurve",
     "Region",
     "SafetyProblem",
     "Statistics",
@@ -48,6 +57,7 @@ __all__ = [
     "load_problem",
     "loads_problem",
     "radius",
+    "radius_curve",
     "region",
     "save_problem",
 ]

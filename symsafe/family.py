@@ -13,17 +13,28 @@ from typing import Literal
 from symsafe.analysis.policies import count_deterministic_policies
 from symsafe.certificate import Certificate, region_certificate
 from symsafe.engine.limits import Limits
+from symsafe.engine.parametric.curve import trace_radius
 from symsafe.engine.parametric.domain import require_well_formed, show_point
 from symsafe.engine.parametric.functions import Box
 from symsafe.engine.parametric.smt import decide_family_by_smt
 from symsafe.engine.parametric.subdivision import RegionProgress, Subdivision
 from symsafe.engine.parametric.vertices import is_affine_in_data, vertices
 from symsafe.errors import InputError
-from symsafe.exact import exact
+from symsafe.exact import Number, exact
 from symsafe.model import SafetyProblem
-from symsafe.verdict import Verdict, decide
+from symsafe.verdict import Verdict, decide, radius
 
-__all__ = ["FamilyVerdict", "Region", "RegionCell", "forall_safe", "forall_unsafe", "region"]
+__all__ = [
+    "FamilyVerdict",
+    "RadiusCurve",
+    "RadiusPiece",
+    "Region",
+    "RegionCell",
+    "forall_safe",
+    "forall_unsafe",
+    "radius_curve",
+    "region",
+]
 
 Answer = Literal["safe", "unsafe", "unknown"]
 Point = Mapping[str, Fraction]
@@ -285,6 +296,97 @@ def _for_all(
             seconds=limits.elapsed,
             stopped=stopped,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RadiusPiece:
+    """An open interval of the parameter on which the safety radius is one function of it.
+
+    Attributes
+    ----------
+    low, high : Fraction
+    radius : Fraction or RationalFunction, or None
+        None if the search ended before the interval was resolved.
+    upper, lower : Certificate or None
+        Of kind region: unsafe at `radius` on the interval, and safe at every smaller tolerance
+        (a second parameter is the share of it).
+    """
+
+    low: Fraction
+    high: Fraction
+    radius: Number | None
+    upper: Certificate | None
+    lower: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class RadiusCurve:
+    """The safety radius as a function of a single parameter.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    pieces : tuple of RadiusPiece
+        From its least to its greatest value.
+    ends : mapping of Fraction to Verdict
+        The radius at the ends of the pieces, each with its ordinary certificate.
+    seconds : float
+    stopped : str or None
+    """
+
+    name: str
+    pieces: tuple[RadiusPiece, ...]
+    ends: Mapping[Fraction, Verdict]
+    seconds: float
+    stopped: str | None
+
+
+def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> RadiusCurve:
+    """Return the safety radius as an exact, piecewise rational function of a single parameter.
+
+    Parameters
+    ----------
+    problem : SafetyProblem
+        With one parameter and no constraints; its epsilon plays no part.
+    time_limit : float, optional
+        Seconds.
+
+    Raises
+    ------
+    InputError
+        If there is not exactly one parameter, or the problem is none somewhere in its domain.
+
+    Notes
+    -----
+    Every piece is proven from both sides. Breakpoints that are no rational numbers remain in
+    unresolved intervals of about a millionth of the domain.
+
+    Examples
+    --------
+    >>> from symsafe import MDP, DataDistribution, SafetyProblem
+    >>> mdp = MDP.bandit({"s": {"good": 1, "bad": 0}}, parameters={"p": ("1/10", "9/10")})
+    >>> data = DataDistribution.from_table(mdp, {"s": {"good": "1 - p", "bad": "p"}})
+    >>> for piece in radius_curve(SafetyProblem(mdp, data, regret="1/2")).pieces:
+    ...     print(piece.low, piece.high, piece.radius)
+    1/10 1/2 p
+    1/2 9/10 -p + 1
+    """
+    space = problem.mdp.parameters
+    if len(space.names) != 1 or space.constraints:
+        raise InputError("parameters", repr(space), "one parameter, without constraints")
+    with Limits(time_limit) as limits:
+        require_well_formed(problem)
+        pieces = []
+        for piece in trace_radius(problem, limits):
+            upper, lower = (
+                None if proof is None else region_certificate(proof)
+                for proof in (piece.upper, piece.lower)
+            )
+            pieces.append(RadiusPiece(piece.low, piece.high, piece.radius, upper, lower))
+        places = dict.fromkeys(end for piece in pieces for end in (piece.low, piece.high))
+        ends = {end: radius(problem.at(**{space.names[0]: end})) for end in places}
+        return RadiusCurve(space.names[0], tuple(pieces), ends, limits.elapsed, limits.reached())
 
 
 def _by_smt(problem: SafetyProblem, limits: Limits, before: FamilyVerdict | None) -> FamilyVerdict:

@@ -7,7 +7,7 @@ whether the conditions hold on the cell; the checker's own code decides, in exac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from symsafe import checker
 from symsafe.analysis.linear import from_flint, to_flint
 from symsafe.analysis.linear_program import LinearOptimum, maximise
+from symsafe.analysis.policies import count_deterministic_policies, deterministic_policies
 from symsafe.analysis.values import optimal_values
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.bernstein import Screen, bounds_of
@@ -44,6 +45,7 @@ Allowed = tuple[tuple[int, ...], ...]
 Numbers = list[Number]
 
 _MAX_NODES = 400
+_MAX_MARGINS = 256  # policies whose returns are compared with the threshold
 _MAX_CORNERS = 4  # parameters whose corners are interpolated between
 _DIGITS = 3
 _ZERO = Fraction(0)
@@ -126,6 +128,7 @@ class CellProver:
         self.rows = [self._row(pair) for pair in range(len(mdp.pairs))]
         self._policy_values: dict[tuple[int, ...], Numbers] = {}
         self._flows: dict[Any, Numbers | None] = {}
+        self.interior = False
         self.points: dict[str, dict[str, Fraction]] = {}
         self._questions: dict[tuple[Fraction, ...], Question | None] = {}
 
@@ -173,8 +176,14 @@ class CellProver:
 
     # -- the proof of a cell -------------------------------------------------------------------
 
-    def prove(self, box: Box, point: dict[str, Fraction]) -> Evidence | None:
-        """Return evidence that holds on the whole cell, guided by one of its points, if found."""
+    def prove(
+        self, box: Box, point: dict[str, Fraction], *, interior: bool = False
+    ) -> Evidence | None:
+        """Return evidence that holds on the whole cell, guided by one of its points, if found.
+
+        With `interior` it need not hold on the edge of the cell.
+        """
+        self.interior = interior
         question = Question.of(self.problem.at(**point))
         budget = value_at(self.epsilon, point) * question.reward_range
         outcome = search(question, Limits(), enough=budget)
@@ -191,9 +200,51 @@ class CellProver:
         proof = checker.Proof(self.family, *self.levels, document, "proof")
         rest = self.well_formed + self._left(proof.conditions)
         evidence = Evidence(proof.kind, document, Screen(rest, len(self.names)), rest)
-        if not evidence.proves(self.family, box):
+        if not evidence.proves(self.family, box, interior=self.interior):
             raise _Unproven
         return evidence
+
+    # -- for the radius as a function ------------------------------------------------------------
+
+    def price(
+        self, question: Question, policy: Sequence[int], point: Mapping[str, Fraction]
+    ) -> Number | None:
+        """Return what the cheapest reward model for a policy costs near a point, as a function."""
+        taken = self._pairs(policy)
+        try:
+            values, basis = self._prices(question, taken)
+        except _Unproven:
+            return None
+        cost: Number = _ZERO
+        for pair, weight in enumerate(self.problem.data.weights):
+            gap = _ZERO if pair in basis else self._gap(values, pair)
+            at = value_at(gap, point)
+            if at > 0 or pair in taken:
+                cost = cost + weight * (gap if at > 0 else -gap)
+        return cost
+
+    def margins(self, question: Question) -> list[Number]:
+        """Return functions at whose roots other policies become bad, or other rewards extreme."""
+        returns, mdp = question.returns, self.mdp
+        best, worst = (
+            self._mean(self._values(self._pairs(policy.choices)))
+            for policy in (returns.optimal, returns.worst)
+        )
+        bad = best - self.problem.regret * (best - worst)
+        found: list[Number] = []
+        if count_deterministic_policies(mdp) <= _MAX_MARGINS:
+            for policy in deterministic_policies(mdp):
+                found.append(self._mean(self._values(self._pairs(policy))) - bad)
+        for extreme in (max(question.rewards), min(question.rewards)):
+            reward = mdp.rewards[question.rewards.index(extreme)]
+            found += [reward - other for other in mdp.rewards]
+        return found
+
+    def _mean(self, values: Numbers) -> Number:
+        total: Number = _ZERO
+        for m, v in zip(self.mdp.initial, values, strict=True):
+            total = total + m * v
+        return total
 
     def _pairs(self, policy: Sequence[int]) -> tuple[int, ...]:
         return tuple(pairs.start + a for pairs, a in zip(self.mdp.pair_ranges, policy, strict=True))
@@ -498,7 +549,9 @@ class _TreeOfCell:
         if not Screen(left, len(prover.names)).may_hold(self.box):
             return False
         bounds = prover.family.bounds
-        return all(checker.proven(p, strict, list(self.box), bounds) for p, strict in left)
+        return all(
+            checker.proven(p, strict, list(self.box), bounds, prover.interior) for p, strict in left
+        )
 
     def _value(self, allowed: Allowed) -> dict[str, Any] | None:
         question, prover = self.question, self.prover

@@ -133,6 +133,11 @@ class Subdivision:
                 report(RegionProgress(safe, unsafe, undecided, self.count))
         return None
 
+    def settle_root(self, evidence: Evidence) -> None:
+        """Take evidence about the interior of the whole box, found elsewhere."""
+        self.root.interior = True
+        self._mark(self.root, evidence)
+
     def cells(self) -> Iterator[Cell]:
         """Yield all cells in preorder, the lower part of a split first."""
         waiting = [self.root]
