@@ -309,7 +309,8 @@ class RadiusPiece:
         None if the search ended before the interval was resolved.
     upper, lower : Certificate or None
         Of kind region: unsafe at `radius` on the interval, and safe at every smaller tolerance
-        (a second parameter is the share of it).
+        (a second parameter is the share of it). Where `radius` is 0, `upper` is about every
+        tolerance, a second parameter, and there is no `lower`.
     """
 
     low: Fraction

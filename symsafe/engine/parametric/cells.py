@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from symsafe import checker
 from symsafe.analysis.linear import from_flint, to_flint
 from symsafe.analysis.linear_program import LinearOptimum, maximise
+from symsafe.analysis.occupancy import support
 from symsafe.analysis.policies import count_deterministic_policies, deterministic_policies
-from symsafe.analysis.values import optimal_values
+from symsafe.analysis.values import optimal_values, shape
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.bernstein import Screen, bounds_of
 from symsafe.engine.parametric.functions import (
@@ -34,7 +35,7 @@ from symsafe.engine.parametric.functions import (
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
 from symsafe.engine.tree import search
-from symsafe.engine.witness import bellman_rows
+from symsafe.engine.witness import Witness, bellman_rows
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, entry
 from symsafe.model import SafetyProblem
@@ -191,7 +192,7 @@ class CellProver:
         self.points.setdefault("unsafe" if unsafe else "safe", point)
         try:
             if unsafe:
-                return self._unsafe(box, question, outcome.witness.policy.choices)
+                return self._unsafe(box, question, self._completed(question, outcome.witness))
             return self._safe(box, question, budget)
         except (_Unproven, InputError, ZeroDivisionError):  # beyond limits, or a divisor near 0
             return None
@@ -207,10 +208,10 @@ class CellProver:
     # -- for the radius as a function ------------------------------------------------------------
 
     def price(
-        self, question: Question, policy: Sequence[int], point: Mapping[str, Fraction]
+        self, question: Question, witness: Witness, point: Mapping[str, Fraction]
     ) -> Number | None:
-        """Return what the cheapest reward model for a policy costs near a point, as a function."""
-        taken = self._pairs(policy)
+        """Return what a cheapest reward model for a policy costs near a point, as a function."""
+        taken = self._completed(question, witness)
         try:
             values, basis = self._prices(question, taken)
         except _Unproven:
@@ -271,9 +272,27 @@ class CellProver:
 
     # -- unsafe --------------------------------------------------------------------------------
 
-    def _unsafe(self, box: Box, question: Question, policy: Sequence[int]) -> Evidence:
+    def _completed(self, question: Question, witness: Witness) -> tuple[int, ...]:
+        """Return the pairs that the policy takes; where it never comes, as its reward model likes.
+
+        There R^ = EV costs nothing at the pair where R - EV is greatest if that is not negative;
+        if it is, V can be lowered at no cost to the values of the true reward.
+        """
+        mdp, reached = question.mdp, support(question.mdp, witness.policy)
+        gaps = shape(mdp, witness.value)
+        rewards = list(question.rewards)
+        allowed: list[tuple[int, ...]] = []
+        for pairs, taken in zip(mdp.pair_ranges, self._pairs(witness.policy.choices), strict=True):
+            fixed = taken if taken in reached else max(pairs, key=lambda p: gaps[p])
+            if taken in reached or gaps[fixed] >= 0:
+                rewards[fixed] -= gaps[fixed]
+                allowed.append((fixed,))
+            else:
+                allowed.append(tuple(pairs))
+        return optimal_values(mdp, rewards, allowed=allowed)[1]
+
+    def _unsafe(self, box: Box, question: Question, taken: tuple[int, ...]) -> Evidence:
         mdp, returns = self.mdp, question.returns
-        taken = self._pairs(policy)
         best = self._pairs(returns.optimal.choices)
         worst = self._values(self._pairs(returns.worst.choices))
         rewards = question.rewards

@@ -8,6 +8,7 @@ that point as a rational function f. On an interval, "unsafe at f" is proven as 
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +37,8 @@ _NEAR = Fraction(1, 64)
 class Piece:
     """An open interval on which the radius is one function, or not known (None).
 
-    `upper` and `lower` are subdivisions of a single cell that prove it from the two sides.
+    `upper` and `lower` are subdivisions of a single cell that prove it from the two sides; where
+    the radius is 0 nothing is below.
     """
 
     low: Fraction
@@ -51,21 +53,28 @@ def trace_radius(problem: SafetyProblem, limits: Limits) -> list[Piece]:
     tracer = _Tracer(problem)
     ((low, high),) = problem.mdp.parameters.bounds.values()
     finest = (high - low) * _FINEST
-    waiting, found = [(low, high)], list[Piece]()
+    waiting = [(low - high, low, high)]
+    found: list[Piece] = []
     while waiting:
-        a, b = waiting.pop()
-        piece = None if limits.reached() else tracer.piece(a, b)
-        if piece is None and b - a > finest and not limits.reached():
-            cut = tracer.cut(a, b)
-            waiting += [(cut, b), (a, cut)]
+        _, a, b = heapq.heappop(waiting)  # the widest interval
+        stopped = limits.reached() is not None
+        piece = None if stopped else tracer.piece(a, b)
+        if piece is not None or stopped or b - a <= finest:
+            found.append(piece or Piece(a, b, None))
             continue
-        piece = piece or Piece(a, b, None)
-        if found and found[-1].radius == piece.radius:
-            joint = piece if piece.radius is None else tracer.piece(found[-1].low, b)
-            if joint is not None:
-                piece = dataclasses.replace(joint, low=found.pop().low)
-        found.append(piece)
-    return found
+        cut = tracer.cut(a, b)
+        heapq.heappush(waiting, (a - cut, a, cut))
+        heapq.heappush(waiting, (cut - b, cut, b))
+    joined: list[Piece] = []
+    for piece in sorted(found, key=lambda piece: piece.low):
+        if joined and joined[-1].radius == piece.radius:
+            start = joined[-1].low
+            joint = tracer.piece(start, piece.high) if piece.radius is not None else None
+            if joint is not None or piece.radius is None:
+                joined[-1] = joint or Piece(start, piece.high, None)
+                continue
+        joined.append(piece)
+    return joined
 
 
 class _Tracer:
@@ -83,10 +92,12 @@ class _Tracer:
         for share in _INSIDE:
             point = low + (high - low) * share
             radius = self.formula(point)
-            if radius is None or radius == 0:
+            if radius is None:
                 continue
-            upper = self.proven(low, high, point, radius, 1)
-            lower = None if upper is None else self.proven(low, high, point, radius, 2)
+            upper = self.proven(low, high, point, radius, "unsafe")
+            if upper is not None and radius == 0:
+                return Piece(low, high, radius, upper)
+            lower = None if upper is None else self.proven(low, high, point, radius, "safe")
             if lower is not None:
                 return Piece(low, high, radius, upper, lower)
         return None
@@ -95,7 +106,7 @@ class _Tracer:
         """Return the function that the radius is near a point, if it is that at the point."""
         question = self.question(point)
         outcome = search(question, Limits())
-        cost = self.prover.price(question, outcome.witness.policy.choices, {self.name: point})
+        cost = self.prover.price(question, outcome.witness, {self.name: point})
         if cost is None:
             return None
         rewards = question.rewards
@@ -108,15 +119,19 @@ class _Tracer:
         return Question.of(self.problem.at(**{self.name: point}))
 
     def proven(
-        self, low: Fraction, high: Fraction, point: Fraction, radius: Number, count: int
+        self, low: Fraction, high: Fraction, point: Fraction, radius: Number, kind: str
     ) -> Subdivision | None:
-        """Return the proof on an interval: unsafe at the radius (1), or safe below it (2)."""
+        """Return the proof on an interval: unsafe at the radius, or safe at a share t of it.
+
+        Where the radius is 0 it is not a tolerance: unsafe at t, for all t in (0, 1).
+        """
         bounds: dict[str, tuple[object, object]] = {self.name: (low, high)}
         inside = {self.name: point}
-        if count == 2:
-            bounds[self.share] = (Fraction(1, 2), Fraction(1))
+        if kind == "safe" or radius == 0:
+            share = entry(self.share, self.share, [self.share])
+            radius = share if radius == 0 else radius * share
+            bounds[self.share] = (Fraction(int(kind == "safe"), 2), Fraction(1))
             inside[self.share] = Fraction(3, 4)
-            radius = radius * entry(self.share, self.share, [self.share])
         mdp = dataclasses.replace(self.problem.mdp, parameters=ParameterSpace(bounds))
         data = DataDistribution(mdp, self.problem.data.weights)
         family = SafetyProblem(mdp, data, self.problem.regret, radius)
@@ -125,7 +140,7 @@ class _Tracer:
             evidence = subdivision.prover.prove(subdivision.root.box, inside, interior=True)
         except InputError:  # the function leaves the range of tolerances, or grows too large
             return None
-        if evidence is None or evidence.kind != ("unsafe" if count == 1 else "safe"):
+        if evidence is None or evidence.kind != kind:
             return None
         subdivision.settle_root(evidence)
         return subdivision
