@@ -28,7 +28,7 @@ from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
-from symsafe.family import forall_safe
+from symsafe.family import forall_safe, radius_curve
 from symsafe.family import region as region_of_problem
 from symsafe.model import SafetyProblem, load_problem
 from symsafe.proof import Proof, ProofFailed
@@ -121,13 +121,17 @@ def radius(
 ) -> None:
     """Compute the safety radius: the least epsilon at which the data distribution is unsafe.
 
-    Exit status 0 when the radius is exact and certified, 3 when only bounds are.
+    Exit status 0 when the radius is exact and certified, 3 when only bounds are. With one open
+    parameter: as a piecewise rational function of it.
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
+    problem = _load(file, at)
+    if not problem.is_ground:
+        _radius_curve(problem, time_limit, certificate, as_json)
     with _progress() as report:
         verdict = radius_of_problem(
-            _load(file, at),
+            problem,
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -368,6 +372,46 @@ def _decide_family(
         raise typer.Exit(_INTERRUPTED)
     certified = found.rests_on == "certificate"
     raise typer.Exit(_EXIT[found.answer] if certified else _UNKNOWN)
+
+
+def _radius_curve(
+    problem: SafetyProblem, time_limit: float | None, out: Path | None, as_json: bool
+) -> NoReturn:
+    """Print the radius as a function of the open parameter, and leave with the exit status."""
+    if out is not None:
+        raise InputError("--certificate", str(out), "no file: there are two for each piece")
+    curve = radius_curve(problem, time_limit=time_limit)
+    resolved = all(piece.radius is not None for piece in curve.pieces)
+    if as_json:
+        _print_json(
+            {
+                "parameter": curve.name,
+                "pieces": [
+                    {
+                        "low": format_fraction(piece.low),
+                        "high": format_fraction(piece.high),
+                        "radius": None if piece.radius is None else str(piece.radius),
+                    }
+                    for piece in curve.pieces
+                ],
+                "ends": {
+                    format_fraction(end): format_fraction(verdict.lower)
+                    for end, verdict in sorted(curve.ends.items())
+                    if verdict.is_exact
+                },
+                "stopped": curve.stopped,
+                "seconds": round(curve.seconds, 3),
+            }
+        )
+    else:
+        for piece in curve.pieces:
+            text = "not resolved" if piece.radius is None else f"radius {piece.radius}"
+            ends = f"{format_fraction(piece.low)} < {curve.name} < {format_fraction(piece.high)}"
+            print(f"{ends}: {text}")
+        print(f"{curve.seconds:.2f} s", file=sys.stderr)
+    if curve.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(0 if resolved else _UNKNOWN)
 
 
 def _point(point: Mapping[str, Fraction]) -> dict[str, str]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 import z3
 from families import random_family
@@ -21,18 +27,24 @@ from symsafe import (
     DataDistribution,
     InputError,
     SafetyProblem,
+    UnsupportedError,
     checker,
     decide,
     forall_safe,
     forall_unsafe,
+    radius_curve,
     region,
 )
+from symsafe.display.region import plot_region
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.parametric.domain import require_well_formed
+from symsafe.engine.parametric.functions import value_at
 from symsafe.engine.parametric.smt import family_to_smtlib, whole_query
 from symsafe.engine.parametric.vertices import vertices
 from symsafe.engine.question import Question
 
+mpl.use("Agg")
+FAMILIES = Path(__file__).resolve().parent.parent / "examples" / "families"
 half = Fraction(1, 2)
 
 
@@ -252,6 +264,63 @@ def test_subdivision_vertices_z3_and_the_matrix_agree() -> None:
                 assert by_matrix((low + high) / 2) == (cell.state == "safe"), position
         assert found.undecided < Fraction(1, 1000)
     assert asked > 20
+
+
+# -- the radius as a function ----------------------------------------------------------------------
+
+
+def test_the_curve_of_affine_data_is_that_of_the_matrix() -> None:
+    """Pieces, breakpoints and values agree with min M D / range R, which is piecewise affine."""
+    breakpoints = 0
+    for position, problem in enumerate(affine_families(12)):
+        matrix = safety_matrix(Question.of(problem.at(p=0)))
+        curve = radius_curve(problem)
+        assert curve.pieces[0].low == 0
+        assert curve.pieces[-1].high == 1
+        breakpoints += len(curve.pieces) - 1
+        for piece in curve.pieces:
+            assert piece.radius is not None
+            assert piece.upper is not None
+            for share in (Fraction(0), Fraction(3, 7), Fraction(1)):
+                point = piece.low + (piece.high - piece.low) * share
+                radius_there = matrix.radius(
+                    [Fraction(w) for w in problem.at(p=point).data.weights]
+                )
+                assert value_at(piece.radius, {"p": point}) == radius_there, position
+        for end, verdict in curve.ends.items():
+            weights = [Fraction(w) for w in problem.at(p=end).data.weights]
+            assert verdict.lower == matrix.radius(weights)
+    assert breakpoints > 3
+
+
+def test_each_piece_has_a_proof_from_both_sides() -> None:
+    """Unsafe at the radius on the interval, safe at each share of it."""
+    mdp = MDP.bandit({"s": {"good": "r", "bad": 0}}, parameters={"r": (1, 2)})
+    data = DataDistribution.from_table(mdp, {"s": {"good": "2/3", "bad": "1/3"}})
+    (piece,) = radius_curve(SafetyProblem(mdp, data, "1/2")).pieces
+    assert piece.radius == Fraction(1, 3)
+    assert piece.upper is not None
+    assert piece.upper.check().unsafe == 1
+    assert piece.lower is not None
+    assert piece.lower.check().safe == 1
+    assert piece.lower.document["problem"]["parameters"]["names"] == ["r", "t"]
+
+
+def test_a_breakpoint_that_is_not_rational_is_isolated() -> None:
+    """Data p^2 and 2/3 - p^2 meet at p = sqrt(1/3)."""
+    mdp = MDP.bandit({"s": {"a": 1, "b": 0, "c": 0}}, parameters={"p": ("1/10", "7/10")})
+    data = DataDistribution.from_table(mdp, {"s": {"a": "1/3", "b": "p^2", "c": "2/3 - p^2"}})
+    first, gap, second = radius_curve(SafetyProblem(mdp, data, "1/2")).pieces[:3]
+    assert (str(first.radius), gap.radius) == ("p^2", None)
+    assert first.high == gap.low < gap.high == second.low
+    assert gap.low**2 < Fraction(1, 3) < gap.high**2
+
+
+def test_curves_need_one_parameter() -> None:
+    """Two parameters, or none, are refused."""
+    for problem in (triangle("1/30"), rare().at(p="1/5")):
+        with pytest.raises(InputError, match="one parameter"):
+            radius_curve(problem)
 
 
 # -- z3 --------------------------------------------------------------------------------------------
@@ -563,3 +632,102 @@ def test_a_certificate_is_refused_as_a_whole() -> None:
     document["claim"]["undecided"] = "1"
     with pytest.raises(CertificateRejected):
         Certificate(document).check()
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+
+def symsafe(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "symsafe", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_region_prints_exact_shares() -> None:
+    """As text and as JSON; exit status 0, and 3 when the target is not reached."""
+    name = str(FAMILIES / "rare-style.toml")
+    text = symsafe("region", name)
+    assert text.returncode == 0
+    assert text.stdout.split()[:3] == ["safe", "0.2", "1/5"]
+    assert text.stdout.endswith("boundary  1/25\n")
+    found = json.loads(symsafe("region", name, "--json").stdout)
+    shares = [Fraction(found[key]) for key in ("safe", "unsafe", "undecided", "outside")]
+    assert shares == [Fraction(1, 5), Fraction(4, 5), 0, 0]
+    assert found["boundaries"] == [["1/25", "1/25"]]
+    assert symsafe("region", name, "--cell-limit", "1").returncode == 3
+
+
+def test_decide_and_radius_on_a_family(tmp_path: Path) -> None:
+    """A point with an ordinary certificate; a proof for all; the radius as a function."""
+    out = tmp_path / "certificate.json"
+    unsafe = symsafe("decide", str(FAMILIES / "rare-style.toml"), "--certificate", str(out))
+    assert unsafe.returncode == 1
+    assert unsafe.stdout.splitlines()[:2] == ["unsafe", "at p = 0"]
+    assert checker.check_file(str(out)).kind == "unsafe"
+    safe = symsafe(
+        "decide", str(FAMILIES / "safe-family.toml"), "--certificate", str(out), "--json"
+    )
+    assert safe.returncode == 0
+    found = json.loads(safe.stdout)
+    assert (found["verdict"], found["rests_on"], found["undecided"]) == ("safe", "certificate", "0")
+    checked = symsafe("check", str(out), "--against", str(FAMILIES / "safe-family.toml"))
+    assert checked.returncode == 0, checked.stderr
+    curve = symsafe("radius", str(FAMILIES / "rare-style.toml"))
+    assert (curve.returncode, curve.stdout) == (0, "0 < p < 1/20: radius p\n")
+
+
+def test_the_checker_alone_verifies_a_region(tmp_path: Path) -> None:
+    """Copied to a place without symsafe, run by a bare interpreter."""
+    document = tmp_path / "region.json"
+    region(rare()).certificate.save(document)
+    copied = tmp_path / "checker.py"
+    copied.write_bytes(Path(checker.__file__).read_bytes())
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", str(copied), str(document)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("valid\nshares of the parameters' box: 4/5 safe")
+
+
+def test_the_schema_describes_a_region() -> None:
+    """The JSON Schema accepts what the engine writes, and refuses another shape."""
+    schema = jsonschema.Draft202012Validator(
+        json.loads((Path(checker.__file__).parent / "certificate.schema.json").read_text())
+    )
+    document = small_certificate()
+    assert list(schema.iter_errors(document)) == []
+    assert schema.is_valid(
+        json.loads(region(triangle("1/30"), cell_limit=60).certificate.to_json())
+    )
+    document["evidence"]["cells"][-1] = {"proof": 0, "outside": 0}
+    assert not schema.is_valid(document)
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def test_regions_of_one_and_two_parameters_are_drawn() -> None:
+    """One rectangle a cell, the boundary as a line, and a legend of what occurs."""
+    ax = plot_region(region(rare()))
+    assert len(ax.patches) == 4
+    assert len(ax.lines) == 1
+    assert ax.get_xlabel() == "p"
+    flat = region(triangle("1/30"), cell_limit=60)
+    ax = plot_region(flat)
+    assert len(ax.patches) == len(flat.cells)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("p", "q")
+    words = {text.get_text() for text in ax.get_legend().get_texts()}
+    assert words == {cell.state for cell in flat.cells}
+    plt.close("all")
+
+
+def test_three_parameters_are_not_drawn() -> None:
+    """The data are there all the same."""
+    mdp = MDP.bandit({"s": {"a": "1 + p + q + r", "b": 0}}, parameters=dict.fromkeys("pqr", (0, 1)))
+    found = region(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2", "1/10"))
+    assert found.safe == 1
+    with pytest.raises(UnsupportedError, match="not for 3"):
+        plot_region(found)
