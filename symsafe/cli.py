@@ -312,12 +312,12 @@ def region(
     else:
         for key, text in shares.items():
             if key != "outside" or found.outside:
-                print(f"{key:<10}{float(getattr(found, key)):<12.6g}{text}")
+                print(f"{key:<11} {float(getattr(found, key)):<12.6g}{text}")
         for low, high in boundaries:
             print(
-                f"boundary  {format_fraction(low)}"
+                f"boundary    {format_fraction(low)}"
                 if low == high
-                else f"boundary  in [{format_fraction(low)}, {format_fraction(high)}]"
+                else f"boundary    in [{format_fraction(low)}, {format_fraction(high)}]"
             )
         print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
     if found.stopped == "interrupted":

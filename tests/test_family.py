@@ -648,7 +648,7 @@ def test_region_prints_exact_shares() -> None:
     text = symsafe("region", name)
     assert text.returncode == 0
     assert text.stdout.split()[:3] == ["safe", "0.2", "1/5"]
-    assert text.stdout.endswith("boundary  1/25\n")
+    assert text.stdout.endswith("boundary    1/25\n")
     found = json.loads(symsafe("region", name, "--json").stdout)
     shares = [Fraction(found[key]) for key in ("safe", "unsafe", "undecided", "outside")]
     assert shares == [Fraction(1, 5), Fraction(4, 5), 0, 0]
