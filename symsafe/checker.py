@@ -766,11 +766,10 @@ class Region:
 
 
 def check_region(family: Family, claimed: object, evidence: object, digest: str) -> Region:
+    """Return which shares of the box are proven; refuse evidence that does not hold on a cell."""
     shares = dict.fromkeys(("safe", "unsafe", "undecided"), ZERO)
-    claim, known = (
-        record(claimed, ("kind", "regret", "epsilon", *shares), "claim"),
-        family.conditions,
-    )
+    claim = record(claimed, ("kind", "regret", "epsilon", *shares), "claim")
+    known = family.conditions
     regret, epsilon = (known.read(claim[key], f"claim.{key}") for key in ("regret", "epsilon"))
     known.need(regret, "more than", "claim.regret", "claim")
     known.need(known.one - regret, "at least", "claim.regret", "claim")
@@ -799,10 +798,8 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
             pending.append(([*box[:k], (cut, high), *box[k + 1 :]], share - part))
             pending.append(([*box[:k], (low, cut), *box[k + 1 :]], part))
         elif isinstance(cell, dict) and "outside" in cell:
-            bound = family.bounds[
-                index(record(cell, ("outside",), step)["outside"], len(family.bounds), step)
-            ]
-            if not proven(times(bound, known.constant(-ONE).top), True, box, []):
+            k = index(record(cell, ("outside",), step)["outside"], len(family.bounds), step)
+            if not proven({powers: -x for powers, x in family.bounds[k].items()}, True, box, []):
                 raise Rejected(step, "cells", "the constraint is not proven false on this cell")
         elif cell == "undecided":
             shares["undecided"] += share

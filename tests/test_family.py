@@ -634,6 +634,71 @@ def test_a_certificate_is_refused_as_a_whole() -> None:
         Certificate(document).check()
 
 
+def numbers_in(value: Any) -> list[tuple[Any, Any]]:
+    """Every place of a JSON value where a number is written, as (container, key)."""
+    found = []
+    waiting = [value]
+    while waiting:
+        at = waiting.pop()
+        entries = at.items() if isinstance(at, dict) else enumerate(at)
+        for key, inner in entries:
+            if isinstance(inner, (dict, list)):
+                waiting.append(inner)
+            elif isinstance(inner, (int, str)) and inner != "undecided":
+                found.append((at, key))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_survives_a_random_change_is_still_true(seed: int) -> None:
+    """Evidence with one changed number is refused, or proves something that the engine confirms."""
+    random = Random(seed)
+    problems = [rare(), triangle("1/30"), *well_formed_families(4, start=500 + 100 * seed)]
+    accepted = 0
+    for problem in problems:
+        intact = json.loads(region(problem, cell_limit=20, target="9/10").certificate.to_json())
+        for _ in range(40):
+            document = copy.deepcopy(intact)
+            at, key = random.choice(numbers_in(document["evidence"]))
+            if isinstance(at[key], int):
+                at[key] = max(0, at[key] + random.choice([-1, 1]))
+            else:
+                old = Fraction(at[key])
+                new = random.choice([Fraction(0), -old, old / 2, old * 2, old + 1, old - 1])
+                at[key] = str(new)
+            try:
+                checker.check(document)
+            except checker.Rejected:
+                continue
+            accepted += 1
+            for box, kind in decided_boxes(document):
+                point = {
+                    name: low + (high - low) * Fraction(random.randint(1, 99), 100)
+                    for name, (low, high) in zip(problem.mdp.parameters.names, box, strict=True)
+                }
+                if problem.mdp.parameters.contains(point):
+                    assert decide(problem.at(**point)).answer == kind
+    assert accepted > 0
+
+
+def decided_boxes(document: Any) -> list[tuple[Any, str]]:
+    """Up to three decided cells of a certificate, and what it says of them."""
+    space, evidence = document["problem"]["parameters"], document["evidence"]
+    pending = [[(Fraction(low), Fraction(high)) for low, high in space["box"]]]
+    found = []
+    for cell in evidence["cells"]:
+        box = pending.pop()
+        if isinstance(cell, list):
+            axis, cut = cell[0], Fraction(cell[1])
+            low, high = box[axis]
+            pending.append([*box[:axis], (cut, high), *box[axis + 1 :]])
+            pending.append([*box[:axis], (low, cut), *box[axis + 1 :]])
+        elif isinstance(cell, dict) and "outside" not in cell:
+            (place,) = cell.values()
+            found.append((box, "safe" if "tree" in evidence["proofs"][place] else "unsafe"))
+    return found[:3]
+
+
 # -- the command line ------------------------------------------------------------------------------
 
 
