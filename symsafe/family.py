@@ -44,6 +44,7 @@ _FINE = Fraction(1, 2**24)
 _TARGET = Fraction(19, 20)
 _ASKED = 256  # policies that are put to z3 without being asked to
 _SOLVER_SECONDS = 60.0
+_CLOSING = 1.0  # seconds for what remains to be written when the time is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def region(
     if not 0 < share <= 1:
         raise InputError("target", str(target), "a share in (0, 1]")
     with Limits(time_limit, cell_limit) as limits:
-        subdivision = _subdivision(problem, half_open=True)
+        subdivision = _subdivision(problem, limits, half_open=True)
         if target is None and len(subdivision.root.box) == 1:
             share = Fraction(1)
         stopped = subdivision.run(limits, target=share, smallest=_FINE, report=report)
@@ -235,7 +236,7 @@ def forall_safe(
         raise InputError("engine", engine, "one of auto, tree, smt")
     if engine == "smt":
         with Limits(time_limit) as limits:
-            require_well_formed(problem)
+            require_well_formed(problem, limits)
             return _by_smt(problem, limits, None)
     found = _for_all(problem, "safe", time_limit, cell_limit, report)
     if engine == "auto" and found.answer == "unknown" and found.stopped in (None, "node limit"):
@@ -269,7 +270,7 @@ def _for_all(
 ) -> FamilyVerdict:
     other: Literal["safe", "unsafe"] = "unsafe" if hoped == "safe" else "safe"
     with Limits(time_limit, cell_limit) as limits:
-        subdivision = _subdivision(problem)
+        subdivision = _subdivision(problem, limits)
         if hoped == "safe" and is_affine_in_data(problem):
             found = _by_vertices(problem, limits)
             if found is not None:
@@ -377,7 +378,7 @@ def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> 
     if len(space.names) != 1 or space.constraints:
         raise InputError("parameters", repr(space), "one parameter, without constraints")
     with Limits(time_limit) as limits:
-        require_well_formed(problem)
+        require_well_formed(problem, limits)
         pieces = []
         for piece in trace_radius(problem, limits):
             upper, lower = (
@@ -386,7 +387,11 @@ def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> 
             )
             pieces.append(RadiusPiece(piece.low, piece.high, piece.radius, upper, lower))
         places = dict.fromkeys(end for piece in pieces for end in (piece.low, piece.high))
-        ends = {end: radius(problem.at(**{space.names[0]: end})) for end in places}
+        left = limits.remaining()
+        share = None if left is None else max(left, _CLOSING) / max(1, len(places))
+        ends = {
+            end: radius(problem.at(**{space.names[0]: end}), time_limit=share) for end in places
+        }
         return RadiusCurve(space.names[0], tuple(pieces), ends, limits.elapsed, limits.reached())
 
 
@@ -434,12 +439,12 @@ def _by_smt(problem: SafetyProblem, limits: Limits, before: FamilyVerdict | None
     )
 
 
-def _subdivision(problem: SafetyProblem, *, half_open: bool = False) -> Subdivision:
+def _subdivision(problem: SafetyProblem, limits: Limits, *, half_open: bool = False) -> Subdivision:
     if not problem.mdp.parameters.names:
         raise InputError("parameters", "none", "a problem with parameters")
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    return Subdivision(problem, require_well_formed(problem), half_open)
+    return Subdivision(problem, require_well_formed(problem, limits), half_open)
 
 
 def _by_vertices(problem: SafetyProblem, limits: Limits) -> FamilyVerdict | None:

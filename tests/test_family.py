@@ -25,6 +25,7 @@ from symsafe import (
     Certificate,
     CertificateRejected,
     DataDistribution,
+    EngineError,
     InputError,
     SafetyProblem,
     UnsupportedError,
@@ -452,6 +453,35 @@ def test_hostile_expressions_are_refused(expression: str) -> None:
     """One clear error for each; the parser's limits keep it quick."""
     with pytest.raises(InputError):
         MDP.bandit({"s": {"a": expression, "b": 0}}, parameters={"p": (0, 1), "q": (0, 1)})
+
+
+@pytest.mark.parametrize(
+    ("expression", "where"), [("(2 + p + q)^60", "degree"), ("1/(p - 1/3)^2", "divisor")]
+)
+def test_functions_that_are_too_much_for_subdivision_are_refused(
+    expression: str, where: str
+) -> None:
+    """A table of 61 x 61 coefficients; a divisor with a root that no bisection meets."""
+    mdp = MDP.bandit({"s": {"a": expression, "b": 0}}, parameters={"p": (0, 1), "q": (0, 1)})
+    problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2", "1/10")
+    with pytest.raises(InputError, match=where) as refused:
+        region(problem)
+    assert refused.value.field == "reward.s.a"
+
+
+def test_limits_end_a_search_with_what_is_proven() -> None:
+    """Shares so far with their certificate, an answer that is unknown, or a word about it."""
+    found = region(triangle("1/30"), target=1, cell_limit=30)
+    assert found.stopped == "node limit"
+    assert 0 < found.undecided < 1
+    assert found.certificate.check().undecided == found.undecided
+    mdp = MDP.bandit({"s": {"good": 1, "bad": "p/2"}}, parameters={"p": (0, 1)})
+    data = DataDistribution.from_table(mdp, {"s": {"good": "9/10", "bad": "1/10"}})
+    tight = SafetyProblem(mdp, data, "1/2", "999/10000")
+    verdict = forall_safe(tight, engine="tree", cell_limit=1)
+    assert verdict.answer in ("safe", "unknown")
+    with pytest.raises(EngineError, match="time limit"):
+        region(triangle("1/30"), time_limit=1e-9)
 
 
 def test_ground_problems_and_missing_tolerances_are_refused() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from math import comb
+from math import comb, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symsafe import checker
 from symsafe.engine.parametric.functions import Box
+from symsafe.errors import InputError
 from symsafe.exact import Number
 
 __all__ = ["Screen", "bounds_of"]
@@ -19,6 +20,7 @@ __all__ = ["Screen", "bounds_of"]
 Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-10
+_MAX_TABLE = 20_000
 
 
 @lru_cache(maxsize=20_000)
@@ -41,6 +43,8 @@ class _Tensor:
         shape = [1] * count
         for powers in polynomial:
             shape = [max(n, e + 1) for n, e in zip(shape, powers, strict=True)]
+        if prod(shape) > _MAX_TABLE:
+            raise InputError("parameters", f"degrees {shape}", "functions of lower degree")
         self.entries = np.zeros(shape)
         self.scale = max(map(abs, polynomial.values()), default=Fraction(1))
         for powers, x in polynomial.items():

@@ -130,6 +130,7 @@ class CellProver:
         self._policy_values: dict[tuple[int, ...], Numbers] = {}
         self._flows: dict[Any, Numbers | None] = {}
         self.interior = False
+        self.limits = Limits()
         self.points: dict[str, dict[str, Fraction]] = {}
         self._questions: dict[tuple[Fraction, ...], Question | None] = {}
 
@@ -187,7 +188,9 @@ class CellProver:
         self.interior = interior
         question = Question.of(self.problem.at(**point))
         budget = value_at(self.epsilon, point) * question.reward_range
-        outcome = search(question, Limits(), enough=budget)
+        outcome = search(question, self.limits, enough=budget)
+        if outcome.stopped:
+            return None
         unsafe = outcome.witness.cost <= budget
         self.points.setdefault("unsafe" if unsafe else "safe", point)
         try:

@@ -16,7 +16,7 @@ from fractions import Fraction
 from flint import fmpq_poly
 
 from symsafe.analysis.linear import from_flint, to_flint
-from symsafe.engine.limits import Limits
+from symsafe.engine.limits import Limits, Within
 from symsafe.engine.parametric.cells import CellProver
 from symsafe.engine.parametric.functions import value_at
 from symsafe.engine.parametric.subdivision import Subdivision
@@ -50,7 +50,7 @@ class Piece:
 
 def trace_radius(problem: SafetyProblem, limits: Limits) -> list[Piece]:
     """Return the pieces of the radius of a problem with one parameter, in increasing order."""
-    tracer = _Tracer(problem)
+    tracer = _Tracer(problem, Within(limits))
     ((low, high),) = problem.mdp.parameters.bounds.values()
     finest = (high - low) * _FINEST
     waiting = [(low - high, low, high)]
@@ -78,8 +78,8 @@ def trace_radius(problem: SafetyProblem, limits: Limits) -> list[Piece]:
 
 
 class _Tracer:
-    def __init__(self, problem: SafetyProblem) -> None:
-        self.problem = problem
+    def __init__(self, problem: SafetyProblem, limits: Limits) -> None:
+        self.problem, self.limits = problem, limits
         (self.name,) = problem.mdp.parameters.names
         self.share = "t" if self.name != "t" else "u"
         # Its symbolic values serve all pieces; the tolerance plays no part in them.
@@ -105,7 +105,9 @@ class _Tracer:
     def formula(self, point: Fraction) -> Number | None:
         """Return the function that the radius is near a point, if it is that at the point."""
         question = self.question(point)
-        outcome = search(question, Limits())
+        outcome = search(question, self.limits)
+        if outcome.stopped:
+            return None
         cost = self.prover.price(question, outcome.witness, {self.name: point})
         if cost is None:
             return None
@@ -137,6 +139,7 @@ class _Tracer:
         family = SafetyProblem(mdp, data, self.problem.regret, radius)
         try:
             subdivision = Subdivision(family, inside)
+            subdivision.prover.limits = self.limits
             evidence = subdivision.prover.prove(subdivision.root.box, inside, interior=True)
         except InputError:  # the function leaves the range of tolerances, or grows too large
             return None

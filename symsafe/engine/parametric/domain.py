@@ -13,8 +13,9 @@ from fractions import Fraction
 
 from symsafe import checker
 from symsafe.analysis.values import returns
+from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.functions import Box, Point, Scribe, centre, corners, solve_functions
-from symsafe.errors import InputError
+from symsafe.errors import EngineError, InputError
 from symsafe.exact import Number, RationalFunction, format_fraction
 from symsafe.model import MDP, ParameterSpace, SafetyProblem
 from symsafe.model.tables import path
@@ -23,6 +24,7 @@ __all__ = ["find_point", "points_inside", "require_well_formed", "scribe_of", "s
 
 _MAX_BOXES = 2_000
 _TRIED = 8
+_MAX_TABLE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def scribe_of(problem: SafetyProblem) -> Scribe:
     return Scribe(space.names, find_point(space))
 
 
-def require_well_formed(problem: SafetyProblem) -> dict[str, Fraction]:
+def require_well_formed(
+    problem: SafetyProblem, limits: Limits | None = None
+) -> dict[str, Fraction]:
     """Prove that the problem is one at every point of its domain; return a point of the domain.
 
     Rows sum to 1 identically (the model sees to that), probabilities are never negative, divisors
@@ -85,10 +89,14 @@ def require_well_formed(problem: SafetyProblem) -> dict[str, Fraction]:
     Raises
     ------
     InputError
-        With a rational point at which a condition fails; or if a condition could neither be proven
-        nor refuted.
+        With a rational point at which a condition fails; if a condition could neither be proven
+        nor refuted; for functions of too high a degree.
+    EngineError
+        If the time limit is reached first.
     """
     space = problem.mdp.parameters
+    limits = Limits() if limits is None else limits
+    _require_size(problem)
     inside = find_point(space)
     names = space.names
     scribe = Scribe(names, inside)
@@ -98,10 +106,10 @@ def require_well_formed(problem: SafetyProblem) -> dict[str, Fraction]:
         if isinstance(number, RationalFunction):
             found = reader.read(scribe.number(number), "entry")
             divisor = "a divisor that never vanishes in the domain"
-            _prove(space, found.bottom, True, demand.field, divisor)
+            _prove(space, found.bottom, True, demand.field, divisor, limits)
             if demand.strict is not None:
-                _prove(space, found.top, demand.strict, demand.field, demand.expected)
-    _prove_returns(problem, inside)
+                _prove(space, found.top, demand.strict, demand.field, demand.expected, limits)
+    _prove_returns(problem, inside, limits)
     return inside
 
 
@@ -124,15 +132,40 @@ def _demands(problem: SafetyProblem) -> Iterator[_Demand]:
     yield _Demand("regret", 1 - problem.regret, False, "a number in [0, 1] everywhere")
     if problem.epsilon is not None:
         yield _Demand("epsilon", problem.epsilon, True, "a number above 0 everywhere in the domain")
-    spread: Number = Fraction(0)
-    for reward in mdp.rewards[1:]:
-        difference = reward - mdp.rewards[0]
-        spread = spread + difference * difference
-    yield _Demand("reward", spread, True, "a reward that is constant nowhere in the domain")
+
+
+def _require_time(limits: Limits) -> None:
+    reached = limits.reached()
+    if reached == "interrupted":
+        raise KeyboardInterrupt
+    if reached:
+        raise EngineError(f"{reached} before the problem was proven to be one in its whole domain")
+
+
+def _require_size(problem: SafetyProblem) -> None:
+    """Refuse functions whose tables of coefficients would be too large to work with."""
+    for demand in _demands(problem):
+        number = demand.number
+        if isinstance(number, RationalFunction):
+            for part in (number.numerator, number.denominator):
+                size = 1
+                for powers in zip(*part, strict=True):
+                    size *= 1 + max(powers)
+                if size > _MAX_TABLE:
+                    raise InputError(
+                        demand.field,
+                        f"a polynomial whose table of coefficients has {size} places",
+                        f"at most {_MAX_TABLE}: a lower degree, or fewer parameters",
+                    )
 
 
 def _prove(
-    space: ParameterSpace, polynomial: checker.Polynomial, strict: bool, field: str, expected: str
+    space: ParameterSpace,
+    polynomial: checker.Polynomial,
+    strict: bool,
+    field: str,
+    expected: str,
+    limits: Limits,
 ) -> None:
     """Prove a sign on the domain, or refuse the problem with a point."""
     reader = checker.Conditions(len(space.names))
@@ -142,6 +175,7 @@ def _prove(
     for _ in range(_MAX_BOXES):
         if not waiting:
             return
+        _require_time(limits)
         box = waiting.pop(0)
         if checker.proven(polynomial, strict, list(box), bounds):
             continue
@@ -155,7 +189,7 @@ def _prove(
     raise InputError(field, f"no proof near {show_point(near)}", f"{expected}, provably")
 
 
-def _prove_returns(problem: SafetyProblem, inside: Point) -> None:
+def _prove_returns(problem: SafetyProblem, inside: Point, limits: Limits) -> None:
     """Prove that the return depends on the policy everywhere in the domain."""
     mdp = problem.mdp
     space = mdp.parameters
@@ -181,6 +215,7 @@ def _prove_returns(problem: SafetyProblem, inside: Point) -> None:
             ends = [_return_of(mdp, policy.choices) for policy in (facts.optimal, facts.worst)]
             known.insert(0, reader.read(scribe.number(ends[0] - ends[1]), "return").top)
         if not _is_outside(space, box):
+            _require_time(limits)
             if seen > _MAX_BOXES:
                 near = dict(zip(space.names, centre(box), strict=True))
                 found = f"no proof near {show_point(near)} that the return depends on the policy"

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from symsafe import checker
-from symsafe.engine.limits import Limits
+from symsafe.engine.limits import Limits, Within
 from symsafe.engine.parametric.cells import CellProver, Evidence
 from symsafe.engine.parametric.domain import points_inside
 from symsafe.engine.parametric.functions import Box, corners
@@ -116,6 +116,7 @@ class Subdivision:
         str or None
             The limit that ended the run.
         """
+        self.prover.limits = Within(limits)
         while self._open and not enough():
             domain = 1 - self.shares["outside"]
             if self.shares["undecided"] <= (1 - target) * domain and target < 1:
