@@ -44,7 +44,7 @@ def regions() -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.2))
     for name, ax in zip(("discount", "two-rewards"), axes, strict=True):
         problem = load_problem(FAMILIES / f"{name}.toml")
-        plot_region(region(problem, target="97/100"), ax=ax)
+        plot_region(region(problem), ax=ax)
         ax.set_title(name)
     figure.savefig(PICTURES / "regions.svg", metadata={"Date": None}, bbox_inches="tight")
 

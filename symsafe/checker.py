@@ -11,7 +11,8 @@ speaks about the problem inside it: compare the printed digest with that of the 
 
 How to read it: a *pair* (state, action) has one index `p`, counted state by state. `step` is the
 place in the document that a refusal names. Lists that are summed in loops are integers over one
-positive denominator (`Vector`), which is the only concession to speed.
+positive denominator (`Vector`), which is the only concession to speed. Problems with parameters
+(`Family` to `check_region`) have rules of their own, over functions instead of numbers.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from symsafe.exact import format_fraction
 from symsafe.family import forall_safe, radius_curve
 from symsafe.family import region as region_of_problem
 from symsafe.model import SafetyProblem, load_problem
+from symsafe.model.tables import shown
 from symsafe.proof import Proof, ProofFailed
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
@@ -349,6 +350,9 @@ def _decide_family(
         _print_json(
             {
                 "verdict": found.answer,
+                "epsilon": None if problem.epsilon is None else shown(problem.epsilon),
+                "radius_lower": None,  # at one point of many; `symsafe radius` traces it
+                "radius_upper": None,
                 "point": None if found.point is None else _point(found.point),
                 "rests_on": found.rests_on,
                 "route": found.route,

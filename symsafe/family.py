@@ -211,8 +211,9 @@ def forall_safe(
         As for `region`.
     engine : {"auto", "tree", "smt"}
         ``"tree"`` is certified subdivision. ``"smt"`` asks z3 in nonlinear arithmetic, policy by
-        policy; its ``safe`` rests on the solvers' word, its points are certified. ``"auto"`` asks
-        z3 only where subdivision ended without an answer and without reaching a limit of time.
+        policy; its ``safe`` rests on the solvers' word, its points are certified. ``"auto"`` takes
+        the vertices where these decide, else subdivision, and asks z3 where that ended without an
+        answer and without reaching a limit of time.
 
     Returns
     -------
@@ -238,7 +239,7 @@ def forall_safe(
         with Limits(time_limit) as limits:
             require_well_formed(problem, limits)
             return _by_smt(problem, limits, None)
-    found = _for_all(problem, "safe", time_limit, cell_limit, report)
+    found = _for_all(problem, "safe", engine, time_limit, cell_limit, report)
     if engine == "auto" and found.answer == "unknown" and found.stopped in (None, "node limit"):
         left = None if time_limit is None else time_limit - found.seconds
         if (left is None or left > 0) and count_deterministic_policies(problem.mdp) <= _ASKED:
@@ -258,12 +259,13 @@ def forall_unsafe(
 
     As `forall_safe`: ``unsafe`` for all, or ``safe`` at the rational `point`, or unknown.
     """
-    return _for_all(problem, "unsafe", time_limit, cell_limit, report)
+    return _for_all(problem, "unsafe", "tree", time_limit, cell_limit, report)
 
 
 def _for_all(
     problem: SafetyProblem,
     hoped: Literal["safe", "unsafe"],
+    engine: str,
     time_limit: float | None,
     cell_limit: int,
     report: Callable[[RegionProgress], None] | None,
@@ -271,7 +273,7 @@ def _for_all(
     other: Literal["safe", "unsafe"] = "unsafe" if hoped == "safe" else "safe"
     with Limits(time_limit, cell_limit) as limits:
         subdivision = _subdivision(problem, limits)
-        if hoped == "safe" and is_affine_in_data(problem):
+        if engine == "auto" and is_affine_in_data(problem):
             found = _by_vertices(problem, limits)
             if found is not None:
                 return found

@@ -255,6 +255,8 @@ def test_subdivision_vertices_z3_and_the_matrix_agree() -> None:
         everywhere = by_matrix(Fraction(0)) and by_matrix(Fraction(1))  # concave
         expected = "safe" if everywhere else "unsafe"
         assert forall_safe(problem).answer == expected, position
+        by_cells = forall_safe(problem, engine="tree", cell_limit=200).answer
+        assert by_cells == expected, position
         by_z3 = forall_safe(problem, engine="smt", time_limit=2).answer
         assert by_z3 in (expected, "unknown"), position
         asked += by_z3 == expected
@@ -292,6 +294,20 @@ def test_the_curve_of_affine_data_is_that_of_the_matrix() -> None:
             weights = [Fraction(w) for w in problem.at(p=end).data.weights]
             assert verdict.lower == matrix.radius(weights)
     assert breakpoints > 3
+
+
+def test_the_radius_may_jump_where_a_policy_becomes_bad() -> None:
+    """R = (1, r, 0), L = 1/2: the middle action is bad up to r = 1/2, and from there on no more."""
+    mdp = MDP.bandit({"s": {"a": 1, "b": "r", "c": 0}}, parameters={"r": (0, "3/4")})
+    data = DataDistribution.from_table(mdp, {"s": {"a": "1/2", "b": "1/5", "c": "3/10"}})
+    curve = radius_curve(SafetyProblem(mdp, data, "1/2"))
+    pieces = [(piece.low, piece.high, str(piece.radius)) for piece in curve.pieces]
+    assert pieces == [(0, half, "-1/5*r + 1/5"), (half, Fraction(3, 4), "3/10")]
+    assert {end: verdict.lower for end, verdict in curve.ends.items()} == {
+        Fraction(0): Fraction(1, 5),
+        half: Fraction(1, 10),
+        Fraction(3, 4): Fraction(3, 10),
+    }
 
 
 def test_each_piece_has_a_proof_from_both_sides() -> None:
