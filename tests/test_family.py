@@ -437,6 +437,15 @@ def test_thresholds_out_of_range_are_refused(changes: dict[str, str], field: str
     assert "p = " in str(refused.value)
 
 
+def test_a_constant_return_at_one_point_stays_undecided() -> None:
+    """R = ((p^2 - 1/3)^2, 0): constant at an irrational p, which belongs to no proven cell."""
+    mdp = MDP.bandit({"s": {"a": "(p^2 - 1/3)^2", "b": 0}}, parameters={"p": (0, 1)})
+    found = region(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2", "1/10"))
+    (gap,) = found.boundaries or ()
+    assert gap[0] ** 2 < Fraction(1, 3) < gap[1] ** 2
+    assert found.safe == 1 - (gap[1] - gap[0])
+
+
 def test_a_domain_without_points_is_refused() -> None:
     """Constraints that exclude each other."""
     mdp = MDP.bandit(

@@ -24,6 +24,7 @@ from symsafe.analysis.policies import count_deterministic_policies, deterministi
 from symsafe.analysis.values import optimal_values, shape
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.bernstein import Screen, bounds_of
+from symsafe.engine.parametric.domain import show_point
 from symsafe.engine.parametric.functions import (
     Box,
     Scribe,
@@ -186,7 +187,11 @@ class CellProver:
         With `interior` it need not hold on the edge of the cell.
         """
         self.interior = interior
-        question = Question.of(self.problem.at(**point))
+        try:
+            question = Question.of(self.problem.at(**point))
+        except InputError as error:
+            found = f"{error.value} at {show_point(point)}"
+            raise InputError(error.field, found, error.expected) from None
         budget = value_at(self.epsilon, point) * question.reward_range
         outcome = search(question, self.limits, enough=budget)
         if outcome.stopped:
