@@ -74,7 +74,7 @@ def decide_family_by_smt(problem: SafetyProblem, limits: Limits) -> FamilyOutcom
             candidates, algebraic = query.points()
             return FamilyOutcome(candidates, algebraic, False, ("z3",), None, queries)
         if answer != "unsat":
-            stopped = limits.reached() or f"z3: {answer}"
+            stopped = limits.reached() or answer
             break
         texts.append(query.text())
     solvers = ["z3"]
@@ -276,7 +276,8 @@ class _Query:
             self.solver.set("timeout", max(1, int(seconds * 1000)))
         answer = self.solver.check()
         if answer == self.z3.unknown:
-            return str(self.solver.reason_unknown())
+            reason = str(self.solver.reason_unknown())
+            return "interrupted" if "interrupt" in reason else f"z3: {reason}"
         return "sat" if answer == self.z3.sat else "unsat"
 
     def points(self) -> tuple[list[dict[str, Fraction]], str | None]:
