@@ -8,13 +8,23 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from symsafe import MDP, DataDistribution, SafetyProblem, loads_problem, problems
+from symsafe import (
+    MDP,
+    DataDistribution,
+    SafetyProblem,
+    load_problem,
+    loads_problem,
+    problems,
+    region,
+)
 from symsafe.display.polytope import plot_safe_polytope
+from symsafe.display.region import plot_region
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
 
 mpl.use("Agg")
 mpl.rcParams["svg.hashsalt"] = "symsafe"
+FAMILIES = Path(__file__).parent / "families"
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
 
@@ -29,8 +39,18 @@ def two_states() -> SafetyProblem:
     return SafetyProblem(mdp, DataDistribution.uniform(mdp), "2/3")
 
 
+def regions() -> None:
+    """Write regions.svg: where two shipped families are safe."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2))
+    for name, ax in zip(("discount", "two-rewards"), axes, strict=True):
+        problem = load_problem(FAMILIES / f"{name}.toml")
+        plot_region(region(problem), ax=ax)
+        ax.set_title(name)
+    figure.savefig(PICTURES / "regions.svg", metadata={"Date": None}, bbox_inches="tight")
+
+
 def main() -> None:
-    """Write polytopes.svg: one state with three actions, and two states with two actions each."""
+    """Write polytopes.svg (a bandit, and two states with two actions each) and regions.svg."""
     figure = plt.figure(figsize=(9, 4.2))
     bandit = loads_problem(problems.text("tight-bandit"))
     for place, problem, epsilon, projection in (
@@ -41,6 +61,7 @@ def main() -> None:
         ax = figure.add_subplot(place, projection=projection)
         plot_safe_polytope(safety_matrix(Question.of(problem)), epsilon, names, ax=ax)
     figure.savefig(PICTURES / "polytopes.svg", metadata={"Date": None}, bbox_inches="tight")
+    regions()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,15 @@ from symsafe.errors import (
     SymsafeError,
     UnsupportedError,
 )
+from symsafe.family import (
+    FamilyVerdict,
+    RadiusCurve,
+    Region,
+    forall_safe,
+    forall_unsafe,
+    radius_curve,
+    region,
+)
 from symsafe.model import (
     MDP,
     DataDistribution,
@@ -36,9 +45,12 @@ __all__ = [
     "DataDistribution",
     "DataSet",
     "EngineError",
+    "FamilyVerdict",
     "InputError",
     "ParameterSpace",
     "Policy",
+    "RadiusCurve",
+    "Region",
     "Regularizer",
     "Repair",
     "SafetyProblem",
@@ -48,9 +60,13 @@ __all__ = [
     "Verdict",
     "critical_epsilon",
     "decide",
+    "forall_safe",
+    "forall_unsafe",
     "load_problem",
     "loads_problem",
     "radius",
+    "radius_curve",
+    "region",
     "repair",
     "save_problem",
 ]

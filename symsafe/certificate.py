@@ -17,6 +17,10 @@ from typing import Any, cast
 from symsafe import checker
 from symsafe.engine.coverage import Coverage
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
+from symsafe.engine.parametric.cells import Evidence
+from symsafe.engine.parametric.domain import scribe_of
+from symsafe.engine.parametric.functions import family_document, read_function, read_polynomial
+from symsafe.engine.parametric.subdivision import Subdivision
 from symsafe.engine.penalty import Penalty
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import (
@@ -31,10 +35,18 @@ from symsafe.engine.regularised import (
 from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
 from symsafe.errors import CertificateRejected, EngineError, InputError
-from symsafe.exact import exact, format_fraction
-from symsafe.model import MDP, DataDistribution, Policy, Regularizer, SafetyProblem
+from symsafe.exact import Number, exact, format_fraction
+from symsafe.model import (
+    MDP,
+    DataDistribution,
+    ParameterSpace,
+    Policy,
+    Regularizer,
+    SafetyProblem,
+)
 from symsafe.model.data_set import DataSet
 from symsafe.model.files import write_atomically
+from symsafe.model.parameters import Constraint
 
 __all__ = [
     "Certificate",
@@ -42,6 +54,7 @@ __all__ = [
     "critical_certificate",
     "nearest_certificate",
     "radius_certificate",
+    "region_certificate",
     "safe_certificate",
     "unsafe_certificate",
 ]
@@ -59,12 +72,12 @@ class Certificate:
 
     document: Mapping[str, Any]
 
-    def check(self) -> checker.Result:
+    def check(self) -> checker.Result | checker.Region:
         """Verify the certificate with the independent checker.
 
         Returns
         -------
-        symsafe.checker.Result
+        symsafe.checker.Result or symsafe.checker.Region
             What is claimed, and how much evidence was looked at.
 
         Raises
@@ -85,25 +98,35 @@ class Certificate:
     def problem(self) -> SafetyProblem:
         """Return the problem inside, with the tolerance of the claim if it has one."""
         inside, claim = self.document["problem"], self.document["claim"]
+        space = inside.get("parameters", {"names": [], "box": [], "constraints": []})
+        names = space["names"]
+
+        def number(written: Any) -> Number:
+            return read_function(written, names)
+
         mdp = MDP(
             states=tuple(inside["states"]),
             actions=tuple(tuple(names) for names in inside["actions"]),
             successors=tuple(
-                tuple((t, exact(p)) for t, p in row)
+                tuple((t, number(p)) for t, p in row)
                 for table in inside["transitions"]
                 for row in table
             ),
-            rewards=tuple(exact(r) for row in inside["reward"] for r in row),
-            initial=tuple(exact(p) for p in inside["initial"]),
-            discount=exact(inside["discount"]),
+            rewards=tuple(number(r) for row in inside["reward"] for r in row),
+            initial=tuple(number(p) for p in inside["initial"]),
+            discount=number(inside["discount"]),
+            parameters=ParameterSpace(
+                dict(zip(names, space["box"], strict=True)),
+                [Constraint(read_polynomial(x, names), ">=") for x in space["constraints"]],
+            ),
         )
-        weights = tuple(exact(w) for row in inside["data"] for w in row)
-        epsilon = exact(claim["epsilon"]) if "epsilon" in claim else None
+        weights = tuple(number(w) for row in inside["data"] for w in row)
+        epsilon = number(claim["epsilon"]) if "epsilon" in claim else None
         data = DataDistribution(mdp, weights)
         penalty = None
         if "regularizer" in inside:
             penalty = _regularizer(mdp, inside["regularizer"])
-        return SafetyProblem(mdp, data, exact(claim["regret"]), epsilon, penalty)
+        return SafetyProblem(mdp, data, number(claim["regret"]), epsilon, penalty)
 
     def differences(self, problem: SafetyProblem) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
@@ -116,10 +139,15 @@ class Certificate:
         different = [key for key in keys if meant.get(key) != found.get(key)]
         claim = self.document["claim"]
         asked = {"regret": problem.regret, "epsilon": problem.epsilon}
+        if problem.is_ground:
+            written = {key: _text(value) for key, value in asked.items() if value is not None}
+        else:
+            scribe = scribe_of(problem)
+            written = {key: scribe.number(x) for key, x in asked.items() if x is not None}
         return different + [
-            f"{key} ({claim[key]} in the certificate, {value} in the problem)"
-            for key, value in asked.items()
-            if value is not None and key in claim and claim[key] != _text(value)
+            f"{key} ({claim[key]} in the certificate, {asked[key]} in the problem)"
+            for key, text in written.items()
+            if key in claim and claim[key] != text
         ]
 
     def to_json(self) -> str:
@@ -323,7 +351,46 @@ def _witness(mdp: MDP, witness: Witness) -> dict[str, Any]:
     }
 
 
+def region_certificate(subdivision: Subdivision) -> Certificate:
+    """Return the checked certificate of which cells of a box of parameters are safe and unsafe."""
+    prover = subdivision.prover
+    index: dict[int, int] = {}
+    proofs: list[Any] = []
+    cells: list[Any] = []
+    for cell in subdivision.cells():
+        found = cell.found
+        if cell.children is not None:
+            cells.append([cell.axis, _text(cell.children[1].box[cell.axis][0])])
+        elif isinstance(found, Evidence):
+            if id(found) not in index:
+                index[id(found)] = len(proofs)
+                proofs.append(found.document)
+            cells.append({"interior" if cell.interior else "proof": index[id(found)]})
+        else:
+            cells.append({"outside": found} if isinstance(found, int) else "undecided")
+    shares = {key: subdivision.shares[key] for key in ("safe", "unsafe", "undecided")}
+    certificate = Certificate(
+        {
+            "format": "symsafe-certificate",
+            "version": 1,
+            "claim": {
+                "kind": "region",
+                "regret": prover.regret_document,
+                "epsilon": prover.epsilon_document,
+                **{key: _text(share) for key, share in shares.items()},
+            },
+            "digest": checker.digest(prover.document),
+            "problem": prover.document,
+            "evidence": {"proofs": proofs, "cells": cells},
+        }
+    )
+    certificate.check()
+    return certificate
+
+
 def _problem(problem: SafetyProblem) -> dict[str, Any]:
+    if not problem.is_ground:
+        return family_document(problem, scribe_of(problem))
     mdp = problem.mdp
     ranges = mdp.pair_ranges
     penalty: dict[str, Any] = {}

@@ -11,7 +11,8 @@ speaks about the problem inside it: compare the printed digest with that of the 
 
 How to read it: a *pair* (state, action) has one index `p`, counted state by state. `step` is the
 place in the document that a refusal names. Lists that are summed in loops are integers over one
-positive denominator (`Vector`), which is the only concession to speed.
+positive denominator (`Vector`), which is the only concession to speed. Problems with parameters
+(`Family` to `check_region`) have rules of their own, over functions instead of numbers.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import gcd, lcm
-from operator import eq, ge, gt, le
+from functools import lru_cache
+from itertools import product
+from math import comb, gcd, lcm
+from operator import add, eq, ge, gt, le
+from typing import TypeVar
 
 MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16
 MAX_COMMON_BITS = 4_000_000  # in the common denominator of one list
@@ -40,8 +44,11 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "nearest": (("epsilon", "lower", "upper"), ("cover", "distribution", "tree")),
 }
 REGULARIZERS = ("linear", "l2", "chi2", "tv")
+PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
+MAX_POWER = 1000  # of a parameter
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
+Entry = TypeVar("Entry")
 
 
 class Rejected(Exception):  # noqa: N818 (a verdict)
@@ -202,13 +209,10 @@ def distribution(values: list[Fraction], step: str, rule: str) -> None:
     need(Vector(values, step).sum(), "exactly", ONE, step, rule, "sum of probabilities")
 
 
-class Problem:
-    """The problem, read and validated."""
+class Shape:
+    """The states and actions of a problem."""
 
-    def __init__(self, value: object) -> None:
-        keys = ["states", "actions", "initial", "discount", "transitions", "reward", "data"]
-        regular = isinstance(value, dict) and "regularizer" in value
-        body = record(value, [*keys, "regularizer"] if regular else keys, "problem")
+    def __init__(self, body: dict[str, object]) -> None:
         self.size = names(body["states"], "problem.states")
         self.pairs: list[range] = []  # of a state
         self.place: list[tuple[int, int]] = []  # of a pair: state and action
@@ -216,12 +220,34 @@ class Problem:
             first, count = len(self.place), names(actions, f"problem.actions[{s}]")
             self.pairs.append(range(first, first + count))
             self.place += [(s, a) for a in range(count)]
+
+    def table(self, value: object, step: str, read: Callable[[object, str], Entry]) -> list[Entry]:
+        """Read a list per state with one number per action; return them by pair."""
+        result: list[Entry] = []
+        for s, row in enumerate(items(value, step, self.size)):
+            entries = enumerate(items(row, f"{step}[{s}]", len(self.pairs[s])))
+            result += [read(x, f"{step}[{s}][{a}]") for a, x in entries]
+        return result
+
+    def pair(self, state: object, action: object, step: str) -> int:
+        """Read a state and one of its actions."""
+        pairs = self.pairs[index(state, self.size, step)]
+        return pairs[index(action, len(pairs), step)]
+
+
+class Problem(Shape):
+    """The problem, read and validated."""
+
+    def __init__(self, value: object) -> None:
+        regular = isinstance(value, dict) and "regularizer" in value
+        body = record(value, (*PROBLEM, "regularizer") if regular else PROBLEM, "problem")
+        super().__init__(body)
         self.discount = number(body["discount"], "problem.discount")
         need(self.discount, "at least", ZERO, "problem.discount", "problem", "discount")
         need(1 - self.discount, "more than", ZERO, "problem.discount", "problem", "1 - discount")
         self.horizon = 1 / (1 - self.discount)
-        self.reward = self.table(body["reward"], "problem.reward")
-        self.data = self.table(body["data"], "problem.data")
+        self.reward = self.table(body["reward"], "problem.reward", number)
+        self.data = self.table(body["data"], "problem.data", number)
         distribution(self.data, "problem.data", "problem")
         self.initial = self.vector(body["initial"], "problem.initial")
         distribution(self.initial.values, "problem.initial", "problem")
@@ -283,19 +309,6 @@ class Problem:
         entries = enumerate(items(value, step, self.size))
         return Vector([number(x, f"{step}[{s}]") for s, x in entries], step)
 
-    def table(self, value: object, step: str) -> list[Fraction]:
-        """Read a list per state with one number per action; return them by pair."""
-        result: list[Fraction] = []
-        for s, row in enumerate(items(value, step, self.size)):
-            entries = enumerate(items(row, f"{step}[{s}]", len(self.pairs[s])))
-            result += [number(x, f"{step}[{s}][{a}]") for a, x in entries]
-        return result
-
-    def pair(self, state: object, action: object, step: str) -> int:
-        """Read a state and one of its actions."""
-        pairs = self.pairs[index(state, self.size, step)]
-        return pairs[index(action, len(pairs), step)]
-
     def reached(self, taken: set[int]) -> set[int]:
         """Return the states that policies visit which take only these pairs."""
         visited = {s for s, weight in enumerate(self.initial.top) if weight > 0}
@@ -345,8 +358,8 @@ def check_returns(problem: Problem, value: object) -> tuple[Fraction, Fraction]:
 def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> list[Fraction]:
     """Verify a reward model with an optimal policy of return <= `bad`; return its errors."""
     body = record(value, ("reward", "policy", "value", "policy_value"), step)
-    reward = problem.table(body["reward"], f"{step}.reward")
-    policy = problem.table(body["policy"], f"{step}.policy")
+    reward = problem.table(body["reward"], f"{step}.reward", number)
+    policy = problem.table(body["policy"], f"{step}.policy", number)
     v = problem.vector(body["value"], f"{step}.value")
     u = problem.vector(body["policy_value"], f"{step}.policy_value")
     for s, pairs in enumerate(problem.pairs):
@@ -388,24 +401,29 @@ class Tree:
 
     def __init__(self, problem: Problem, bad: Fraction, relation: str, limit: Fraction) -> None:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
+        self.start(problem, "evidence.tree")
+
+    def start(self, shape: Shape, root: str) -> None:
+        self.shape, self.root, self.ground = shape, root, isinstance(shape, Problem)
         self.kinds: list[str] = []  # of the nodes
         self.pending: dict[int, Scope] = {}  # of the nodes whose parent has been met
         self.splits: dict[str, Callable[[int, Scope, object, str], None]] = {"split": self.split}
         self.leaves: dict[str, Callable[[Scope, object, str], None]] = {
             "value": self.value,
             "circulation": self.circulation,
-            "duplicate": self.duplicate,
         }
+        if self.ground:
+            self.leaves["duplicate"] = self.duplicate
 
     def check(self, value: object) -> None:
-        entries = items(value, "evidence.tree")
+        entries = items(value, self.root)
         if not entries:
-            raise Rejected("evidence.tree", "tree", "there is no root")
-        nodes = [self.node(entry, f"evidence.tree[{i}]") for i, entry in enumerate(entries)]
-        self.pending[0] = Scope(tuple(tuple(pairs) for pairs in self.problem.pairs), {}, {}, set())
+            raise Rejected(self.root, "tree", "there is no root")
+        nodes = [self.node(entry, f"{self.root}[{i}]") for i, entry in enumerate(entries)]
+        self.pending[0] = Scope(tuple(tuple(pairs) for pairs in self.shape.pairs), {}, {}, set())
         # Children come later in the list, so one pass meets every node after its parent.
         for i, (kind, node) in enumerate(zip(self.kinds, nodes, strict=True)):
-            step = f"evidence.tree[{i}]"
+            step = f"{self.root}[{i}]"
             if i not in self.pending:
                 raise Rejected(step, "tree", "this node is the child of no node")
             scope = self.pending.pop(i)
@@ -422,18 +440,19 @@ class Tree:
         if len(kinds) != 1 or not isinstance(value, dict):
             raise Malformed(step, f"expected an object with one of {', '.join(known)}")
         self.kinds += kinds
-        return record(value, {*kinds, "hitting"} if "hitting" in value else kinds, step)
+        hitting = {"hitting"} & value.keys() if self.ground else set()
+        return record(value, {*kinds, *hitting}, step)
 
     def split(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "children"), step)
-        s = index(body["state"], self.problem.size, step)
+        s = index(body["state"], self.shape.size, step)
         unassigned, kept = set(scope.allowed[s]), set[int]()
         children: dict[int, tuple[int, ...]] = {}
         for k, entry in enumerate(items(body["children"], f"{step}.children")):
             at = f"{step}.children[{k}]"
             node, actions = items(entry, at, 2)
             child = self.child(i, node, at)
-            pairs = tuple(self.problem.pair(s, action, at) for action in items(actions, at))
+            pairs = tuple(self.shape.pair(s, action, at) for action in items(actions, at))
             if not pairs or len(set(pairs)) != len(pairs) or not unassigned.issuperset(pairs):
                 raise Rejected(at, "split", "expected actions, allowed here and in no other child")
             unassigned.difference_update(pairs)
@@ -441,7 +460,7 @@ class Tree:
             children[child] = pairs
             self.pending[child] = scope  # taken; what it allows is known below
         if unassigned:
-            a = self.problem.place[min(unassigned)][1]
+            a = self.shape.place[min(unassigned)][1]
             raise Rejected(step, "split", f"action {a} is allowed here, but in no child")
         for child, pairs in children.items():
             allowed = (*scope.allowed[:s], pairs, *scope.allowed[s + 1 :])
@@ -541,7 +560,7 @@ class Regularizer:
         self.problem, self.weight = problem, number(body["weight"], f"{step}.weight")
         need(self.weight, "at least", ZERO, f"{step}.weight", "problem", "weight")
         self.scale = self.weight * (1 - problem.discount)  # lambda'
-        given = problem.table(body[source], f"{step}.{source}")
+        given = problem.table(body[source], f"{step}.{source}", number)
         nothing = [ZERO] * len(given)
         self.c, self.rho = (given, nothing) if kind == "linear" else (nothing, nothing)
         self.m = [Fraction(1, 2)] * len(given) if kind == "tv" else nothing
@@ -583,9 +602,9 @@ def check_regularised_witness(
     """Verify a reward model of cost at most `budget` with a regularised-optimal bad policy."""
     step, problem = "evidence.witness", regularizer.problem
     body = record(value, ("reward", "occupancy", "slope", "value"), step)
-    reward = problem.table(body["reward"], f"{step}.reward")
-    visits = problem.table(body["occupancy"], f"{step}.occupancy")
-    slope = problem.table(body["slope"], f"{step}.slope")
+    reward = problem.table(body["reward"], f"{step}.reward", number)
+    visits = problem.table(body["occupancy"], f"{step}.occupancy", number)
+    slope = problem.table(body["slope"], f"{step}.slope", number)
     v = problem.vector(body["value"], f"{step}.value")
     errors = [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
     check_cost(problem, errors, budget)
@@ -711,7 +730,9 @@ class DataSet:
         self.rows: list[tuple[dict[int, Fraction], str, Fraction]] = []
         if mixed:
             tables = enumerate(items(body["mixture"], step))
-            self.members = [problem.table(table, f"{step}.mixture[{i}]") for i, table in tables]
+            self.members = [
+                problem.table(table, f"{step}.mixture[{i}]", number) for i, table in tables
+            ]
             for member in self.members:
                 distribution(member, step, "set")
             return
@@ -732,7 +753,7 @@ class DataSet:
             distribution(weights, step, "distribution")
             columns = zip(*self.members, strict=True)
             return [sum((w * x for w, x in zip(weights, c, strict=True)), ZERO) for c in columns]
-        data = self.problem.table(value, step)
+        data = self.problem.table(value, step, number)
         distribution(data, step, "distribution")
         for flow, relation, bound in self.rows:
             found = sum((c * data[p] for p, c in flow.items()), ZERO)
@@ -809,23 +830,354 @@ def check_set(
         problem.data = data
 
 
+# Families. Where a problem has parameters, its numbers are functions of them, and evidence amounts
+# to conditions f >= 0 or f > 0, each of which is proven on each cell of the box of parameters.
+
+Polynomial = dict[tuple[int, ...], Fraction]  # exponents of the parameters: coefficient, not 0
+Box = list[tuple[Fraction, Fraction]]
+
+
+def plus(p: Polynomial, q: Polynomial) -> Polynomial:
+    total = p | {powers: p.get(powers, ZERO) + x for powers, x in q.items()}
+    return {powers: x for powers, x in total.items() if x}
+
+
+def times(p: Polynomial, q: Polynomial) -> Polynomial:
+    total: Polynomial = {}
+    for (i, x), (j, y) in product(p.items(), q.items()):
+        powers = tuple(map(add, i, j))
+        total[powers] = total.get(powers, ZERO) + x * y
+    return {powers: x for powers, x in total.items() if x}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A quotient of polynomials, not in lowest terms; the lower one is positive where it counts."""
+
+    top: Polynomial
+    bottom: Polynomial
+
+    def __add__(self, other: Function) -> Function:
+        if self.bottom == other.bottom:
+            return Function(plus(self.top, other.top), self.bottom)
+        top = plus(times(self.top, other.bottom), times(other.top, self.bottom))
+        return Function(top, times(self.bottom, other.bottom))
+
+    def __mul__(self, other: Function) -> Function:
+        return Function(times(self.top, other.top), times(self.bottom, other.bottom))
+
+    def __sub__(self, other: Function) -> Function:
+        return self + Function({powers: -x for powers, x in other.top.items()}, other.bottom)
+
+
+@lru_cache(maxsize=4096)
+def moved(low: Fraction, high: Fraction, e: int, degree: int) -> list[int]:
+    """Return the coefficients of (low + high t)^e (1 + t)^(degree - e), times scale^degree."""
+    scale = lcm(low.denominator, high.denominator)
+    a, b, row = int(low * scale), int(high * scale), [0] * (degree + 1)
+    for i, j in product(range(e + 1), range(degree - e + 1)):
+        row[i + j] += comb(e, i) * a ** (e - i) * b**i * comb(degree - e, j)
+    return [x * scale ** (degree - e) for x in row]
+
+
+def bernstein(p: Polynomial, box: Box, degrees: list[int]) -> list[int]:
+    """Return the Bernstein coefficients of `p` on a box, each times some positive number."""
+    scale = lcm(*(x.denominator for x in p.values()))
+    table = {powers: int(x * scale) for powers, x in p.items()}
+    for k, ends in enumerate(box):
+        old, table = table, {}
+        for powers, x in old.items():
+            for j, y in enumerate(moved(*ends, powers[k], degrees[k])):
+                place = (*powers[:k], j, *powers[k + 1 :])
+                table[place] = table.get(place, 0) + x * y
+    return [table.get(place, 0) for place in product(*(range(n + 1) for n in degrees))]
+
+
+def proven(
+    p: Polynomial, strict: bool, box: Box, bounds: list[Polynomial], interior: bool = False
+) -> bool:
+    """Whether p >= 0 (strict: p > 0) is seen to hold on a box, where all of `bounds` are >= 0."""
+    degrees = [max(column) for column in zip(*p, strict=True)]
+    found = bernstein(p, box, degrees) if p else [0]
+    if min(found) >= (strict and not (interior and max(found) > 0)):
+        return True
+    for q in bounds if p else []:  # is there a number x >= 0 such that p - x q has the sign?
+        degrees = [max(column) for column in zip(*p, *q, strict=True)]
+        pairs = list(zip(bernstein(p, box, degrees), bernstein(q, box, degrees), strict=True))
+        low = max([ZERO, *(Fraction(c, d) for c, d in pairs if d < 0)])
+        high = min((Fraction(c, d) for c, d in pairs if d > 0), default=low + 1)
+        if all(c >= strict for c, d in pairs if not d) and (low < high if strict else low <= high):
+            return True
+    return False
+
+
+class Conditions:
+    """What remains to be proven on a cell, with its place and rule; the reader of functions."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count  # of parameters
+        self.zero, self.one = self.constant(ZERO), self.constant(ONE)
+        self.found: dict[tuple[frozenset[tuple[tuple[int, ...], Fraction]], bool], list[str]] = {}
+
+    def constant(self, x: Fraction) -> Function:
+        unit = (0,) * self.count
+        return Function({unit: x} if x else {}, {unit: ONE})
+
+    def polynomial(self, value: object, step: str) -> Polynomial:
+        result: Polynomial = {}
+        for entry in items(value, step):
+            x, *powers = items(entry, step, self.count + 1)
+            place = tuple(index(e, MAX_POWER, step) for e in powers)
+            result = plus(result, {place: number(x, step)})
+        return result
+
+    def read(self, value: object, step: str) -> Function:
+        """Read a number, or a pair of polynomials: a quotient."""
+        if isinstance(value, str):
+            return self.constant(number(value, step))
+        top, bottom = (self.polynomial(x, step) for x in items(value, step, 2))
+        self.need(Function(bottom, self.one.bottom), "more than", step, "divisor")
+        return Function(top, bottom)
+
+    def need(self, f: Function, relation: str, step: str, rule: str) -> None:
+        """Demand that `f` is "more than" or "at least" 0, later; or "exactly" 0, at once."""
+        if relation != "exactly":
+            key = frozenset(f.top.items()), relation == "more than"
+            self.found.setdefault(key, [step, rule])
+        elif f.top:
+            raise Rejected(step, rule, "expected two equal functions")
+
+    def distribution(self, values: list[Function], step: str) -> None:
+        for f in values:
+            self.need(f, "at least", step, "problem")
+        self.need(sum(values, self.zero) - self.one, "exactly", step, "problem")
+
+
+class Family(Shape):
+    """A problem with parameters; it is well-formed wherever `conditions` hold."""
+
+    def __init__(self, value: object) -> None:
+        body, step = record(value, (*PROBLEM, "parameters"), "problem"), "problem.parameters"
+        super().__init__(body)
+        space = record(body["parameters"], ("names", "box", "constraints"), step)
+        self.conditions = known = Conditions(names(space["names"], step))
+        self.box: Box = []
+        for ends in items(space["box"], step, known.count):
+            low, high = (number(x, step) for x in items(ends, step, 2))
+            need(high, "at least", low, step, "problem", "end of an interval")
+            self.box.append((low, high))
+        self.bounds = [known.polynomial(x, step) for x in items(space["constraints"], step)]
+        self.discount = known.read(body["discount"], "problem.discount")
+        known.need(self.discount, "at least", "problem.discount", "problem")
+        known.need(known.one - self.discount, "more than", "problem.discount", "problem")
+        self.reward = self.table(body["reward"], "problem.reward", known.read)
+        self.data = self.table(body["data"], "problem.data", known.read)
+        known.distribution(self.data, "problem.data")
+        self.initial = self.vector(body["initial"], known, "problem.initial")
+        known.distribution(self.initial, "problem.initial")
+        self.transitions = self.table(body["transitions"], "problem.transitions", self.successors)
+
+    def successors(self, value: object, step: str) -> list[tuple[int, Function]]:
+        row = [items(entry, step, 2) for entry in items(value, step)]
+        read = [(index(t, self.size, step), self.conditions.read(x, step)) for t, x in row]
+        self.conditions.distribution([x for _, x in read], step)
+        return read
+
+    def vector(self, value: object, reader: Conditions, step: str) -> list[Function]:
+        """Read a list with one function per state."""
+        return [reader.read(x, step) for x in items(value, step, self.size)]
+
+    def gap(self, v: list[Function], p: int) -> Function:
+        """Return R - Ev at a pair."""
+        ahead = sum((x * v[t] for t, x in self.transitions[p]), self.conditions.zero)
+        return self.reward[p] + self.discount * ahead - v[self.place[p][0]]
+
+
+class Proof(Tree):
+    """Evidence that a family is safe, or unsafe, wherever the conditions hold."""
+
+    def __init__(
+        self, family: Family, regret: Function, epsilon: Function, value: object, root: str
+    ) -> None:
+        self.start(family, f"{root}.tree")
+        self.family, self.conditions = family, Conditions(family.conditions.count)
+        self.kind = "safe" if isinstance(value, dict) and "tree" in value else "unsafe"
+        last = "tree" if self.kind == "safe" else "witness"
+        body = record(value, ("policy", "best", "worst", "range", last), root)
+        everything, taken = range(len(family.place)), self.policy(body["policy"], root)
+        best, worst = (taken, everything) if self.kind == "unsafe" else (everything, taken)
+        step, rest = f"{root}.range", self.conditions.one - regret
+        self.highest = self.mean(body["best"], best, f"{root}.best", "returns")
+        least = self.mean(body["worst"], worst, f"{root}.worst", "returns")
+        self.threshold = rest * self.highest + regret * least
+        ends = items(body["range"], step, 2)
+        if self.kind == "unsafe":
+            places = (items(x, step, 2) for x in ends)
+            high, low = (family.reward[family.pair(s, a, step)] for s, a in places)
+            self.budget = epsilon * (high - low)
+            self.witness(body["witness"], f"{root}.witness")
+        else:
+            high, low = (self.conditions.read(x, step) for x in ends)
+            for reward in family.reward:
+                self.conditions.need(high - reward, "at least", step, "range")
+                self.conditions.need(reward - low, "at least", step, "range")
+            self.budget = epsilon * (high - low)
+            self.check(body["tree"])
+
+    def policy(self, value: object, step: str) -> list[int]:
+        actions = enumerate(items(value, f"{step}.policy", self.family.size))
+        return [self.family.pair(s, a, f"{step}.policy") for s, a in actions]
+
+    def mean(self, value: object, pairs: Collection[int], step: str, rule: str) -> Function:
+        """Return the mean of V, a bound of returns: below them if unsafe is claimed, else above."""
+        v = self.family.vector(value, self.conditions, step)
+        for p in pairs:
+            gap = self.family.gap(v, p)
+            gap = gap if self.kind == "unsafe" else self.conditions.zero - gap
+            self.conditions.need(gap, "at least", step, rule)
+        return self.average(v)
+
+    def average(self, v: list[Function]) -> Function:
+        terms = (m * x for m, x in zip(self.family.initial, v, strict=True))
+        return sum(terms, self.conditions.zero)
+
+    def witness(self, value: object, step: str) -> None:
+        family, zero, need = self.family, self.conditions.zero, self.conditions.need
+        body = record(value, ("policy", "policy_value", "value", "errors"), step)
+        taken = self.policy(body["policy"], step)
+        u = family.vector(body["policy_value"], self.conditions, f"{step}.policy_value")
+        v = family.vector(body["value"], self.conditions, f"{step}.value")
+        errors = family.table(body["errors"], f"{step}.errors", self.conditions.read)
+        for p, error in enumerate(errors):
+            need(error, "at least", f"{step}.errors", "witness.2")
+            need(error - family.gap(v, p), "at least", f"{step}.errors", "witness.2")
+        for p in taken:
+            need(errors[p] + family.gap(v, p), "at least", f"{step}.errors", "witness.2")
+            need(zero - family.gap(u, p), "at least", f"{step}.policy_value", "witness.3")
+        cost = sum((d * x for d, x in zip(family.data, errors, strict=True)), zero)
+        need(self.budget - cost, "at least", f"{step}.errors", "witness.1")
+        need(self.threshold - self.average(u), "at least", f"{step}.policy_value", "witness.3")
+        need(self.highest - self.average(u), "more than", f"{step}.policy_value", "returns")
+
+    def value(self, scope: Scope, value: object, step: str) -> None:
+        u = self.family.vector(value, self.conditions, step)
+        for p in (p for pairs in scope.allowed for p in pairs):
+            self.conditions.need(self.family.gap(u, p), "at least", step, "value")
+        self.conditions.need(self.average(u) - self.threshold, "more than", step, "value")
+
+    def circulation(self, scope: Scope, value: object, step: str) -> None:
+        family, zero, need = self.family, self.conditions.zero, self.conditions.need
+        balance, worth, flow = [zero] * family.size, zero, dict[int, Function]()
+        for entry in items(value, step):
+            state, action, amount = items(entry, step, 3)
+            p = family.pair(state, action, step)
+            s = family.place[p][0]
+            if p in flow:
+                raise Rejected(step, "circulation", "the same pair twice")
+            flow[p] = y = self.conditions.read(amount, step)
+            balance[s] += y
+            for t, x in family.transitions[p]:
+                balance[t] -= family.discount * x * y
+            worth += y * family.reward[p]
+            need(family.data[p] - y, "at least", step, "circulation.2")
+            least = zero - family.data[p] if scope.allowed[s] == (p,) else zero
+            need(y - least, "at least", step, "circulation.3")
+        for f in balance:
+            need(f, "exactly", step, "circulation.1")
+        need(worth - self.budget, "more than", step, "circulation.4")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Shares of the box of parameters that were found proven; the rest lies outside the domain."""
+
+    safe: Fraction
+    unsafe: Fraction
+    undecided: Fraction
+    digest: str  # of the problem
+    cells: int  # and splits
+    proofs: int
+    kind = "region"
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words."""
+        parts = (f"{show(getattr(self, key))} {key}" for key in ("safe", "unsafe", "undecided"))
+        return f"shares of the parameters' box: {', '.join(parts)}"
+
+
+def check_region(family: Family, claimed: object, evidence: object, digest: str) -> Region:
+    """Return which shares of the box are proven; refuse evidence that does not hold on a cell."""
+    shares = dict.fromkeys(("safe", "unsafe", "undecided"), ZERO)
+    claim = record(claimed, ("kind", "regret", "epsilon", *shares), "claim")
+    known = family.conditions
+    regret, epsilon = (known.read(claim[key], f"claim.{key}") for key in ("regret", "epsilon"))
+    known.need(regret, "more than", "claim.regret", "claim")
+    known.need(known.one - regret, "at least", "claim.regret", "claim")
+    known.need(epsilon, "more than", "claim.epsilon", "claim")
+    body, proofs = record(evidence, ("proofs", "cells"), "evidence"), []
+    for i, entry in enumerate(items(body["proofs"], "evidence.proofs")):
+        proof = Proof(family, regret, epsilon, entry, f"evidence.proofs[{i}]")
+        found = (known.found | proof.conditions.found | known.found).items()
+        # What holds on the whole box is not proven again on each cell.
+        rest = [x for x in found if not proven(dict(x[0][0]), x[0][1], family.box, family.bounds)]
+        proofs.append((proof.kind, rest))
+    pending = [(family.box, ONE)]
+    cells = items(body["cells"], "evidence.cells")
+    for i, cell in enumerate(cells):
+        step = f"evidence.cells[{i}]"
+        if not pending:
+            raise Rejected(step, "cells", "the cells before this one cover the box")
+        box, share = pending.pop()
+        if isinstance(cell, list):  # a split; the cells of the lower part come first
+            parameter, where = items(cell, step, 2)
+            k, cut = index(parameter, known.count, step), number(where, step)
+            low, high = box[k]
+            need(cut, "more than", low, step, "cells", "cut")
+            need(high, "more than", cut, step, "cells", "upper end")
+            part = share * (cut - low) / (high - low)
+            pending.append(([*box[:k], (cut, high), *box[k + 1 :]], share - part))
+            pending.append(([*box[:k], (low, cut), *box[k + 1 :]], part))
+        elif isinstance(cell, dict) and "outside" in cell:
+            k = index(record(cell, ("outside",), step)["outside"], len(family.bounds), step)
+            if not proven({powers: -x for powers, x in family.bounds[k].items()}, True, box, []):
+                raise Rejected(step, "cells", "the constraint is not proven false on this cell")
+        elif cell == "undecided":
+            shares["undecided"] += share
+        else:
+            word = "interior" if isinstance(cell, dict) and "interior" in cell else "proof"
+            kind, rest = proofs[index(record(cell, (word,), step)[word], len(proofs), step)]
+            for (terms, strict), (place, rule) in rest:
+                if not proven(dict(terms), strict, box, family.bounds, word == "interior"):
+                    raise Rejected(step, rule, f"a condition of {place} is not proven on this cell")
+            shares[kind] += share
+    if pending:
+        raise Rejected("evidence.cells", "cells", "a part of the box is in no cell")
+    for key, share in shares.items():
+        need(number(claim[key], f"claim.{key}"), "exactly", share, f"claim.{key}", "cells", key)
+    safe, unsafe, undecided = shares.values()
+    return Region(safe, unsafe, undecided, digest, len(cells), len(proofs))
+
+
 def digest(problem: object) -> str:
     """Return the SHA-256 of a problem (a JSON value) written canonically."""
     text = json.dumps(problem, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def check(document: object) -> Result:
+def check(document: object) -> Result | Region:
     """Return what a certificate (a JSON value) proves; raise Rejected if that is not its claim."""
     keys = ("format", "version", "problem", "digest", "claim", "evidence")
     body = record(document, keys, "document")
     if body["format"] != "symsafe-certificate" or index(body["version"], 2, "version") != 1:
         raise Malformed("format", "expected a symsafe-certificate of version 1")
-    problem = Problem(body["problem"])
+    kind = body["claim"].get("kind") if isinstance(body["claim"], dict) else None
+    problem = Family(body["problem"]) if kind == "region" else Problem(body["problem"])
     fingerprint = digest(body["problem"])
     if body["digest"] != fingerprint:
         raise Rejected("digest", "digest", f"the problem in this document has {fingerprint}")
-    kind = body["claim"].get("kind") if isinstance(body["claim"], dict) else None
+    if isinstance(problem, Family):
+        return check_region(problem, body["claim"], body["evidence"], fingerprint)
     if not isinstance(kind, str) or kind not in CLAIMS:
         raise Malformed("claim", f"expected an object with a kind of {', '.join(CLAIMS)}")
     bounds, parts = CLAIMS[kind]
@@ -902,12 +1254,12 @@ def parse(text: str | bytes) -> object:
     return document
 
 
-def check_text(text: str | bytes) -> Result:
+def check_text(text: str | bytes) -> Result | Region:
     """Check a certificate given as JSON text."""
     return check(parse(text))
 
 
-def check_file(path: str) -> Result:
+def check_file(path: str) -> Result | Region:
     """Check the certificate in a file, or on standard input if `path` is "-"."""
     with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
         return check_text(file.read(MAX_BYTES + 1))

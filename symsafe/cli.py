@@ -8,7 +8,7 @@ import json
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -24,11 +24,16 @@ from symsafe.certificate import Certificate
 from symsafe.coverage import critical_epsilon, repair
 from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
+from symsafe.engine.parametric.domain import show_point
+from symsafe.engine.parametric.subdivision import RegionProgress
 from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import exact, format_fraction
+from symsafe.family import forall_safe, radius_curve
+from symsafe.family import region as region_of_problem
 from symsafe.model import DataDistribution, SafetyProblem, load_problem
+from symsafe.model.tables import shown
 from symsafe.proof import Proof, ProofFailed
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
@@ -89,11 +94,16 @@ def decide(
 ) -> None:
     """Decide whether the data distribution is safe at the file's epsilon.
 
+    With open parameters: for all of their values?
+
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
+    problem = _load(file, at)
+    if not problem.is_ground:
+        _decide_family(problem, engine, time_limit, node_limit, certificate, as_json)
     with _progress() as report:
         verdict = decide_problem(
-            _load(file, at),
+            problem,
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -115,13 +125,17 @@ def radius(
 ) -> None:
     """Compute the safety radius: the least epsilon at which the data distribution is unsafe.
 
-    Exit status 0 when the radius is exact and certified, 3 when only bounds are.
+    Exit status 0 when the radius is exact and certified, 3 when only bounds are. With one open
+    parameter: as a piecewise rational function of it.
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
+    problem = _load(file, at)
+    if not problem.is_ground:
+        _radius_curve(problem, time_limit, certificate, as_json)
     with _progress() as report:
         verdict = radius_of_problem(
-            _load(file, at),
+            problem,
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -422,6 +436,188 @@ def _print_weights(name: str, data: DataDistribution | None) -> None:
     for state, row in (_weights(data) or {}).items():
         cells = ", ".join(f"{action} {_short(Fraction(weight))}" for action, weight in row.items())
         print(f"{name} {state}: {cells}")
+
+
+@app.command()
+def region(
+    file: ProblemFile,
+    target: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Share of the domain to decide.")
+    ] = None,
+    certificate: CertificateOut = None,
+    time_limit: TimeLimit = None,
+    cell_limit: Annotated[
+        int, typer.Option("--cell-limit", metavar="N", help="Cells of the subdivision.")
+    ] = 20_000,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Find where in the domain of its parameters a problem is safe, and where unsafe.
+
+    Exit status 0 when all of the domain is decided, or the target share of it; else 3.
+
+    Example: symsafe region examples/rare-style.toml --json
+    """
+    problem = _load(file, at)
+    with _region_progress() as report:
+        found = region_of_problem(
+            problem, target=target, time_limit=time_limit, cell_limit=cell_limit, report=report
+        )
+    if certificate is not None:
+        found.certificate.save(certificate)
+    shares = {
+        key: format_fraction(getattr(found, key))
+        for key in ("safe", "unsafe", "undecided", "outside")
+    }
+    boundaries = found.boundaries or ()
+    if as_json:
+        _print_json(
+            {
+                **shares,
+                "boundaries": None
+                if found.boundaries is None
+                else [[format_fraction(x) for x in ends] for ends in boundaries],
+                "points": {key: _point(point) for key, point in found.points.items()},
+                "cells": len(found.cells),
+                "certificate": None if certificate is None else str(certificate),
+                "route": found.route,
+                "stopped": found.stopped,
+                "seconds": round(found.seconds, 3),
+            }
+        )
+    else:
+        for key, text in shares.items():
+            if key != "outside" or found.outside:
+                print(f"{key:<11} {float(getattr(found, key)):<12.6g}{text}")
+        for low, high in boundaries:
+            print(
+                f"boundary    {format_fraction(low)}"
+                if low == high
+                else f"boundary    in [{format_fraction(low)}, {format_fraction(high)}]"
+            )
+        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(_UNKNOWN if found.stopped else 0)
+
+
+def _decide_family(
+    problem: SafetyProblem,
+    engine: EngineName,
+    time_limit: float | None,
+    cell_limit: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """Decide for all values of the parameters, print, and leave with the exit status."""
+    with _region_progress() as report:
+        found = forall_safe(
+            problem,
+            engine=engine.value,
+            time_limit=time_limit,
+            cell_limit=cell_limit or 20_000,
+            report=report,
+        )
+    if out is not None and found.certificate is not None:
+        found.certificate.save(out)
+    if as_json:
+        known = found.region
+        _print_json(
+            {
+                "verdict": found.answer,
+                "epsilon": None if problem.epsilon is None else shown(problem.epsilon),
+                "radius_lower": None,  # at one point of many; `symsafe radius` traces it
+                "radius_upper": None,
+                "point": None if found.point is None else _point(found.point),
+                "rests_on": found.rests_on,
+                "route": found.route,
+                **{
+                    key: None if known is None else format_fraction(getattr(known, key))
+                    for key in ("safe", "unsafe", "undecided", "outside")
+                },
+                "certificate": str(out) if out is not None and found.certificate else None,
+                "stopped": found.stopped,
+                "seconds": round(found.seconds, 3),
+            }
+        )
+    else:
+        print(found.answer)
+        if found.point is not None:
+            print(f"at {show_point(found.point)}")
+        if found.certificate is not None:
+            print(found.certificate.check().sentence)
+        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    certified = found.rests_on == "certificate"
+    raise typer.Exit(_EXIT[found.answer] if certified else _UNKNOWN)
+
+
+def _radius_curve(
+    problem: SafetyProblem, time_limit: float | None, out: Path | None, as_json: bool
+) -> NoReturn:
+    """Print the radius as a function of the open parameter, and leave with the exit status."""
+    if out is not None:
+        raise InputError("--certificate", str(out), "no file: there are two for each piece")
+    curve = radius_curve(problem, time_limit=time_limit)
+    resolved = all(piece.radius is not None for piece in curve.pieces)
+    if as_json:
+        _print_json(
+            {
+                "parameter": curve.name,
+                "pieces": [
+                    {
+                        "low": format_fraction(piece.low),
+                        "high": format_fraction(piece.high),
+                        "radius": None if piece.radius is None else str(piece.radius),
+                    }
+                    for piece in curve.pieces
+                ],
+                "ends": {
+                    format_fraction(end): format_fraction(verdict.lower)
+                    for end, verdict in sorted(curve.ends.items())
+                    if verdict.is_exact
+                },
+                "stopped": curve.stopped,
+                "seconds": round(curve.seconds, 3),
+            }
+        )
+    else:
+        for piece in curve.pieces:
+            text = "not resolved" if piece.radius is None else f"radius {piece.radius}"
+            ends = f"{format_fraction(piece.low)} < {curve.name} < {format_fraction(piece.high)}"
+            print(f"{ends}: {text}")
+        print(f"{curve.seconds:.2f} s", file=sys.stderr)
+    if curve.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(0 if resolved else _UNKNOWN)
+
+
+def _point(point: Mapping[str, Fraction]) -> dict[str, str]:
+    return {name: format_fraction(value) for name, value in point.items()}
+
+
+@contextmanager
+def _region_progress() -> Iterator[Callable[[RegionProgress], None] | None]:
+    """Show the shares of a running subdivision on a terminal; in a pipe be silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    shown = 0.0
+    with console.status("starting") as status:
+
+        def report(progress: RegionProgress) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown >= _REFRESH_SECONDS:
+                shown = now
+                status.update(
+                    f"{progress.cells} cells, safe {progress.safe:.1%}, "
+                    f"unsafe {progress.unsafe:.1%}, undecided {progress.undecided:.1%}"
+                )
+
+        yield report
 
 
 @app.command()

@@ -28,8 +28,12 @@ from symsafe import (
     UnsupportedError,
     checker,
     decide,
+    forall_safe,
+    forall_unsafe,
     load_problem,
     radius,
+    radius_curve,
+    region,
     save_problem,
 )
 from symsafe.engine.bounds import bounds
@@ -573,3 +577,15 @@ def test_what_is_about_unregularised_problems_refuses_others(name: str) -> None:
     problem = replace(one_state("l2", 1, 1, reference="bad"), epsilon="1/2")
     with pytest.raises(UnsupportedError, match="regularizer"):
         REFUSALS[name](problem)
+
+
+@pytest.mark.parametrize("ask", [region, forall_safe, forall_unsafe, radius_curve])
+def test_questions_about_families_refuse_a_regularizer(
+    ask: Callable[[SafetyProblem], object],
+) -> None:
+    """Rather than forgetting it."""
+    mdp = MDP.bandit({"s": {"good": "r", "bad": 0}}, parameters={"r": (1, 2)})
+    penalty = Regularizer(mdp, "l2", Fraction(1), Policy.uniform(mdp))
+    problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), 1, "1/4", penalty)
+    with pytest.raises(UnsupportedError, match="regularizer"):
+        ask(problem)

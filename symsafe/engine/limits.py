@@ -9,7 +9,7 @@ from types import FrameType, TracebackType
 
 from symsafe.errors import InputError
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "Within"]
 
 
 class Limits:
@@ -90,3 +90,19 @@ class Limits:
         if self._seconds is not None and self.elapsed + reserve >= self._seconds:
             return "time limit"
         return None
+
+
+class Within(Limits):
+    """The time limit and the interruption of another search, without its limit on nodes."""
+
+    def __init__(self, outer: Limits) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def remaining(self) -> float | None:
+        """Return the seconds left of the outer search."""
+        return self._outer.remaining()
+
+    def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
+        """Return which limit of the outer search is reached, or None."""
+        return self._outer.reached(0, reserve)

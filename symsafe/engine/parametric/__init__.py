@@ -1,0 +1,1 @@
+"""Problems with parameters: where in their domain is the data distribution safe?"""
