@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import json
 import runpy
@@ -21,13 +20,24 @@ from rich.console import Console
 
 from symsafe import problems
 from symsafe.certificate import Certificate
+from symsafe.display.tables import (
+    certificate_csv,
+    certificate_latex,
+    matrix_csv,
+    matrix_latex,
+)
 from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
+from symsafe.engine.smt import to_smtlib
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
-from symsafe.exact import format_fraction
-from symsafe.model import SafetyProblem, load_problem
+from symsafe.exact import exact, format_fraction
+from symsafe.importers.data import FAMILIES, data_family
+from symsafe.importers.sources import EXPECTED_REWARDS, imported_text, read_source
+from symsafe.importers.sources import KINDS as SOURCE_KINDS
+from symsafe.model import SafetyProblem, dumps_problem, load_problem
+from symsafe.model.files import write_atomically
 from symsafe.proof import Proof, ProofFailed
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
@@ -268,6 +278,7 @@ def matrix(
     file: ProblemFile,
     at: At = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the irredundant matrix M of Theorem 3.5: D is safe iff M D > epsilon * range R.
@@ -282,8 +293,9 @@ def matrix(
         scale = format_fraction(found.reward_range)
         _print_json({"pairs": names, "reward_range": scale, "rows": rows})
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows([names, *rows])
+        print(matrix_csv(found, problem.mdp), end="")
+    elif as_latex:
+        print(matrix_latex(found, problem.mdp), end="")
     else:
         widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
         for row in (names, *rows):
@@ -357,6 +369,82 @@ def example(
             print(f"{known:<{width}}  {problems.describe(known)}")
     else:
         print(problems.text(name), end="")
+
+
+Out = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="Where to write; - for the screen.")
+]
+
+
+@app.command("import")
+def import_source(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help=f"One of {', '.join(SOURCE_KINDS)}.")
+    ],
+    output: Out = "-",
+    discount: Annotated[str, typer.Option(metavar="X", help="In [0, 1).")] = "9/10",
+    data: Annotated[
+        str, typer.Option(metavar="FAMILY", help=f"One of {', '.join(FAMILIES)}.")
+    ] = "uniform",
+    regret: Annotated[str, typer.Option(metavar="L", help="The regret that is bad.")] = "1/2",
+    epsilon: Annotated[str | None, typer.Option(metavar="X", help="The tolerance.")] = None,
+    initial: Annotated[int | None, typer.Option(metavar="N", help="Start state.")] = None,
+    reward: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Reward model of a DRN file.")
+    ] = None,
+    rounding: Annotated[
+        str | None,
+        typer.Option(metavar="RULE", help="decimal, binary or nearest:N, also with +repair."),
+    ] = None,
+) -> None:
+    """Write a problem file for an MDP from Gymnasium, PRISM, Storm or numpy.
+
+    Example: symsafe import gymnasium:FrozenLake-v1 -o lake.toml --data policy
+    """
+    mdp = read_source(source, discount=discount, initial=initial, reward=reward, rounding=rounding)
+    problem = SafetyProblem(mdp, data_family(mdp, data), exact(regret, "--regret"))
+    if epsilon is not None:
+        problem = replace(problem, epsilon=exact(epsilon, "--epsilon"))
+    as_json = output.lower().endswith(".json")
+    _write(
+        output,
+        dumps_problem(problem, "json") if as_json else imported_text(problem, source, rounding),
+    )
+    print(f"{problem}: {EXPECTED_REWARDS}", file=sys.stderr)
+
+
+class ExportFormat(StrEnum):
+    """What a problem or a certificate can be written as."""
+
+    smtlib = "smtlib"
+    csv = "csv"
+    latex = "latex"
+
+
+@app.command()
+def export(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A problem for smtlib, else a certificate.")
+    ],
+    to: Annotated[ExportFormat, typer.Option(help="SMT-LIB 2, or a table of a certificate.")],
+    output: Out = "-",
+    at: At = None,
+) -> None:
+    """Write the question for an SMT solver, or the numbers of a certificate for a paper.
+
+    Example: symsafe export examples/chatbot.toml --to smtlib -o chatbot.smt2
+    """
+    if to == ExportFormat.smtlib:
+        question = Question.of(_load(file, at))
+        epsilon = question.problem.epsilon
+        if epsilon is None:
+            raise InputError("epsilon", None, "the tolerance at which to ask, such as 1/10")
+        text = to_smtlib(question, exact(epsilon) * question.reward_range)
+    else:
+        certificate = Certificate.load(file)
+        table = certificate_csv if to == ExportFormat.csv else certificate_latex
+        text = table(certificate)
+    _write(output, text)
 
 
 @app.command()
@@ -489,6 +577,13 @@ def _finish(verdict: Verdict, word: str, status: int, out: Path | None, as_json:
 def _short(number: Fraction) -> str:
     text = format_fraction(number)
     return text if len(text) <= _SHORT else "..."
+
+
+def _write(output: str, text: str) -> None:
+    if output == "-":
+        print(text, end="")
+    else:
+        write_atomically(output, text)
 
 
 def _print_json(record: dict[str, Any]) -> None:
