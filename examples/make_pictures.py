@@ -8,7 +8,16 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from symsafe import MDP, DataDistribution, SafetyProblem, loads_problem, problems
+from symsafe import (
+    MDP,
+    DataDistribution,
+    SafetyProblem,
+    loads_problem,
+    problems,
+    radius,
+    radius_profile,
+)
+from symsafe.display.pictures import plot_profile, plot_rewards
 from symsafe.display.polytope import plot_safe_polytope
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
@@ -29,7 +38,7 @@ def two_states() -> SafetyProblem:
     return SafetyProblem(mdp, DataDistribution.uniform(mdp), "2/3")
 
 
-def main() -> None:
+def polytopes() -> None:
     """Write polytopes.svg: one state with three actions, and two states with two actions each."""
     figure = plt.figure(figsize=(9, 4.2))
     bandit = loads_problem(problems.text("tight-bandit"))
@@ -40,8 +49,24 @@ def main() -> None:
         names = [".".join(pair) for pair in problem.mdp.pairs]
         ax = figure.add_subplot(place, projection=projection)
         plot_safe_polytope(safety_matrix(Question.of(problem)), epsilon, names, ax=ax)
-    figure.savefig(PICTURES / "polytopes.svg", metadata={"Date": None}, bbox_inches="tight")
+    save("polytopes.svg")
+
+
+def answers() -> None:
+    """Write answers.svg: the chatbot's reward model, and FrozenLake's radius over L."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    chatbot = radius(loads_problem(problems.text("chatbot"))).certificate
+    plot_rewards(chatbot, ax=left)
+    lake = loads_problem(problems.text("frozenlake-uniform"))
+    plot_profile(radius_profile(lake), mark=lake.regret, ax=right)
+    save("answers.svg")
+
+
+def save(name: str) -> None:
+    """Write the current figure; the same figure gives the same bytes."""
+    plt.savefig(PICTURES / name, metadata={"Date": None}, bbox_inches="tight")
 
 
 if __name__ == "__main__":
-    main()
+    polytopes()
+    answers()

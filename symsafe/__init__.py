@@ -24,6 +24,7 @@ from symsafe.model import (
     loads_problem,
     save_problem,
 )
+from symsafe.profile import RadiusProfile, radius_profile
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "InputError",
     "ParameterSpace",
     "Policy",
+    "RadiusProfile",
     "Regularizer",
     "SafetyProblem",
     "Statistics",
@@ -45,5 +47,6 @@ __all__ = [
     "load_problem",
     "loads_problem",
     "radius",
+    "radius_profile",
     "save_problem",
 ]

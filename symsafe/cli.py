@@ -38,6 +38,7 @@ from symsafe.importers.sources import EXPECTED_REWARDS, imported_text, read_sour
 from symsafe.importers.sources import KINDS as SOURCE_KINDS
 from symsafe.model import SafetyProblem, dumps_problem, load_problem
 from symsafe.model.files import write_atomically
+from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
@@ -139,6 +140,31 @@ def radius(
     certified = verdict.is_exact and verdict.rests_on == "certificate"
     word = f"{verdict.lower} ({float(verdict.lower):.6g})" if verdict.is_exact else "unknown"
     _finish(verdict, word, 0 if certified else _UNKNOWN, certificate, as_json)
+
+
+@app.command()
+def profile(
+    file: ProblemFile, time_limit: TimeLimit = None, at: At = None, as_json: Json = False
+) -> None:
+    """Compute the safety radius for every regret L at once: a step curve, each step certified.
+
+    The L of the file plays no part. Exit status 3 if the curve ends before L = 1.
+
+    Example: symsafe profile examples/chatbot.toml
+    """
+    with _progress() as report:
+        found = radius_profile(_load(file, at), time_limit=time_limit, report=report)
+    rows = [[format_fraction(x) for x in (s.above, s.upto, s.radius)] for s in found.steps]
+    if as_json:
+        _print_json({"steps": rows, "stopped": found.stopped})
+    else:
+        for above, upto, height in rows:
+            print(f"{above} < L <= {upto}: radius {height}")
+    if found.stopped:
+        print(f"stopped: {found.stopped}", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(_UNKNOWN if found.stopped else 0)
 
 
 @app.command()

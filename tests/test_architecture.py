@@ -28,6 +28,7 @@ ROOMS = [
     "engine",
     "certificate",
     "verdict",
+    "profile",
     "theorems",
     "proof",
     "display",
