@@ -6,6 +6,7 @@ policy can still have regret L or more under the true reward, and `radius` for w
 """
 
 from symsafe.certificate import Certificate
+from symsafe.display import notebook
 from symsafe.errors import (
     CertificateRejected,
     EngineError,
@@ -50,3 +51,5 @@ __all__ = [
     "radius_profile",
     "save_problem",
 ]
+
+notebook.attach()

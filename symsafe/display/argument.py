@@ -57,6 +57,8 @@ class Facts:
 
     Attributes
     ----------
+    certificate : Certificate
+        Checked.
     problem : SafetyProblem
     sentence : str
         The claim.
@@ -68,6 +70,7 @@ class Facts:
         Of its tree.
     """
 
+    certificate: Certificate
     problem: SafetyProblem
     sentence: str
     best: Fraction
@@ -102,14 +105,16 @@ def number(x: Fraction) -> str:
     return f"≈ {rounded:g}"
 
 
-def facts_of(certificate: Certificate) -> Facts:
-    """Return the numbers of a certificate, which is checked first.
+def facts_of(certificate: Certificate | Facts) -> Facts:
+    """Return the numbers of a certificate, which is checked first; of numbers, themselves.
 
     Raises
     ------
     CertificateRejected
         If the checker refuses it.
     """
+    if isinstance(certificate, Facts):
+        return certificate
     result = certificate.check()
     problem = certificate.problem()
     evidence = certificate.document["evidence"]
@@ -118,10 +123,10 @@ def facts_of(certificate: Certificate) -> Facts:
     )
     witness = evidence.get("witness")
     deception = None if witness is None else _deception(problem, witness, best, worst)
-    return Facts(problem, result.sentence, best, worst, deception, result.nodes)
+    return Facts(certificate, problem, result.sentence, best, worst, deception, result.nodes)
 
 
-def argue(certificate: Certificate) -> tuple[Step, ...]:
+def argue(certificate: Certificate | Facts) -> tuple[Step, ...]:
     """Return the argument of a certificate, step by step, in plain text.
 
     Examples

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from symsafe.certificate import Certificate
-from symsafe.display.argument import facts_of
+from symsafe.display.argument import Facts, facts_of
 from symsafe.engine.matrix import SafetyMatrix
 from symsafe.exact import Number, exact, format_fraction
 from symsafe.model import MDP
@@ -35,7 +35,6 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
-    "-": "{-}",
 }
 _SIGNS = re.compile("|".join(map(re.escape, _SPECIAL)))
 # A spreadsheet would take a cell that begins so for a formula.
@@ -44,7 +43,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[str, ...]
 
 
-def certificate_rows(certificate: Certificate) -> tuple[Row, list[Row]]:
+def certificate_rows(certificate: Certificate | Facts) -> tuple[Row, list[Row]]:
     """Return the head and the rows of the table of a certificate, one row a pair.
 
     Columns: state, action, D and R; if the certificate has a reward model R^ also R^, its error
