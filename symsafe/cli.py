@@ -20,6 +20,7 @@ from rich.console import Console
 
 from symsafe import problems
 from symsafe.certificate import Certificate
+from symsafe.display.report import report_html
 from symsafe.display.tables import (
     certificate_csv,
     certificate_latex,
@@ -471,6 +472,23 @@ def export(
         table = certificate_csv if to == ExportFormat.csv else certificate_latex
         text = table(certificate)
     _write(output, text)
+
+
+@app.command()
+def report(
+    certificate: Annotated[
+        str, typer.Argument(metavar="CERT.json", help="Certificate; - for standard input.")
+    ],
+    output: Out = "-",
+) -> None:
+    """Write a page for the browser: verdict, argument, pictures, table and tree of a certificate.
+
+    Needs the extra ``report``; pictures need the extra ``plot``.
+
+    Example: symsafe report chatbot.cert.json -o chatbot.html
+    """
+    found = Certificate.load(certificate)
+    _write(output, report_html(found, "CERT.json" if certificate == "-" else certificate))
 
 
 @app.command()

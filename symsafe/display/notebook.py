@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from symsafe.certificate import Certificate
 from symsafe.display.argument import argue, facts_of, number
 from symsafe.display.outline import Branch, outline
-from symsafe.display.tables import certificate_rows, latex_number, latex_text
+from symsafe.display.tables import latex_number, latex_text, short_rows
 from symsafe.engine.matrix import SafetyMatrix
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model import (
@@ -154,7 +154,7 @@ def _certificate(certificate: Certificate) -> list[Element]:
         found.append(_element("p", "", [bold]))
         if step.items:
             found.append(_element("ul", "", [_element("li", item) for item in step.items]))
-    found.append(_details("all pairs", _table(*certificate_rows(facts))))
+    found.append(_details("all pairs", _table(*short_rows(facts))))
     root = outline(facts)
     if root is not None:
         found.append(_details("the tree", [_branch(root)]))

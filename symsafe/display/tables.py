@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from symsafe.certificate import Certificate
-from symsafe.display.argument import Facts, facts_of
+from symsafe.display.argument import Facts, facts_of, number
 from symsafe.engine.matrix import SafetyMatrix
 from symsafe.exact import Number, exact, format_fraction
 from symsafe.model import MDP
@@ -22,6 +22,7 @@ __all__ = [
     "latex_text",
     "matrix_csv",
     "matrix_latex",
+    "short_rows",
 ]
 
 _SPECIAL = {
@@ -62,6 +63,12 @@ def certificate_rows(certificate: Certificate | Facts) -> tuple[Row, list[Row]]:
         for p, pair in enumerate(problem.mdp.pairs)
     ]
     return head, rows
+
+
+def short_rows(certificate: Certificate | Facts) -> tuple[Row, list[Row]]:
+    """Return the table of a certificate for a reader: long numbers with six digits."""
+    head, rows = certificate_rows(certificate)
+    return head, [(*row[:2], *(number(exact(x)) if x else "" for x in row[2:])) for row in rows]
 
 
 def certificate_csv(certificate: Certificate) -> str:
