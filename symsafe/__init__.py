@@ -26,6 +26,7 @@ from symsafe.model import (
     save_problem,
 )
 from symsafe.profile import RadiusProfile, radius_profile
+from symsafe.sweeps import SweepTable, sweep
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Regularizer",
     "SafetyProblem",
     "Statistics",
+    "SweepTable",
     "SymsafeError",
     "UnsupportedError",
     "Verdict",
@@ -50,6 +52,7 @@ __all__ = [
     "radius",
     "radius_profile",
     "save_problem",
+    "sweep",
 ]
 
 notebook.attach()

@@ -41,6 +41,7 @@ from symsafe.model import SafetyProblem, dumps_problem, load_problem
 from symsafe.model.files import write_atomically
 from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
+from symsafe.sweeps import sweep
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
@@ -166,6 +167,59 @@ def profile(
     if found.stopped == "interrupted":
         raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(_UNKNOWN if found.stopped else 0)
+
+
+@app.command("sweep")
+def sweep_files(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Problem files.")],
+    epsilon: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X", help="Decide at this tolerance; repeatable. Else the radius."),
+    ] = None,
+    regret: Annotated[
+        list[str] | None, typer.Option(metavar="L", help="Instead of the file's; repeatable.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=V,V,...", help="Values of a parameter; repeatable."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.jsonl", help="Keep answers here; go on from those there."),
+    ] = None,
+    certificates: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the certificates here.")
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes.")] = 1,
+    time_limit: TimeLimit = None,
+    node_limit: NodeLimit = None,
+    output: Out = "-",
+) -> None:
+    """Answer a grid of questions and print a table of comma-separated values.
+
+    Time and node limits hold for each question. Exit status 3 if an answer is unknown.
+
+    Example: symsafe sweep examples/chatbot.toml --regret 1/2 --regret 1 --results chatbot.jsonl
+    """
+    varied = _assignments("--vary", vary, "NAME=V,V,..., such as r=1/2,1")
+    with _counter() as counted:
+        table = sweep(
+            {file: load_problem(file) for file in files},
+            epsilon=epsilon or (),
+            regret=regret or (),
+            parameters={name: values.split(",") for name, values in varied.items()},
+            results=results,
+            certificates=certificates,
+            time_limit=time_limit,
+            node_limit=node_limit,
+            workers=workers,
+            report=counted,
+        )
+    _write(output, table.to_csv())
+    if table.stopped:
+        print("symsafe: interrupted; the answers so far are above", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(0 if table.is_complete else _UNKNOWN)
 
 
 @app.command()
@@ -552,13 +606,28 @@ def _load(file: str, at: list[str] | None) -> SafetyProblem:
     problem = load_problem(file)
     if not at:
         return problem
+    return problem.at(**_assignments("--at", at, "NAME=VALUE, such as r=1/2"))
+
+
+def _assignments(option: str, given: list[str] | None, expected: str) -> dict[str, str]:
     values = {}
-    for assignment in at:
+    for assignment in given or []:
         name, equals, value = assignment.partition("=")
         if not equals or not name.strip():
-            raise InputError("--at", assignment, "NAME=VALUE, such as r=1/2")
+            raise InputError(option, assignment, expected)
         values[name.strip()] = value.strip()
-    return problem.at(**values)
+    return values
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of a sweep is answered on a terminal; in a pipe be silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("starting") as status:
+        yield lambda answered, total: status.update(f"{answered} of {total} questions answered")
 
 
 @contextmanager

@@ -29,6 +29,7 @@ ROOMS = [
     "certificate",
     "verdict",
     "profile",
+    "sweeps",
     "theorems",
     "proof",
     "display",

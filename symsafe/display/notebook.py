@@ -26,6 +26,7 @@ from symsafe.model import (
 )
 from symsafe.model.tables import shown
 from symsafe.profile import RadiusProfile
+from symsafe.sweeps import SweepTable
 from symsafe.theorems.report import TheoremReport
 from symsafe.verdict import Statistics, Verdict
 
@@ -248,6 +249,12 @@ def _profile_latex(profile: RadiusProfile) -> str:
     return f"$\\varepsilon^*(L) = \\begin{{cases}}\n{body}\n\\end{{cases}}$"
 
 
+def _sweep(table: SweepTable) -> list[Element]:
+    rows = table.rows()
+    head = list(rows[0]) if rows else []
+    return [_element("strong", repr(table)), *_table(head, [list(row.values()) for row in rows])]
+
+
 def _matrix(matrix: SafetyMatrix) -> list[Element]:
     rows = [tuple(number(x) for x in row.entries) for row in matrix.rows]
     head = [str(i) for i in range(len(rows[0]))]
@@ -304,5 +311,6 @@ _DISPLAYS: dict[type, tuple[Callable[[Any], list[Element]], Callable[[Any], str]
     Statistics: (_statistics, _statistics_latex),
     RadiusProfile: (_profile, _profile_latex),
     SafetyMatrix: (_matrix, _matrix_latex),
+    SweepTable: (_sweep, _plain_latex),
     TheoremReport: (_report, _plain_latex),
 }

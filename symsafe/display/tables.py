@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -13,6 +11,7 @@ from symsafe.display.argument import Facts, facts_of, number
 from symsafe.engine.matrix import SafetyMatrix
 from symsafe.exact import Number, exact, format_fraction
 from symsafe.model import MDP
+from symsafe.model.files import csv_text
 
 __all__ = [
     "certificate_csv",
@@ -38,8 +37,6 @@ _SPECIAL = {
     "`": r"\textasciigrave{}",
 }
 _SIGNS = re.compile("|".join(map(re.escape, _SPECIAL)))
-# A spreadsheet would take a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Row = tuple[str, ...]
 
@@ -76,7 +73,7 @@ def certificate_csv(certificate: Certificate) -> str:
 
     A name that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    return _csv(*certificate_rows(certificate))
+    return csv_text(*certificate_rows(certificate))
 
 
 def certificate_latex(certificate: Certificate) -> str:
@@ -95,7 +92,7 @@ def certificate_latex(certificate: Certificate) -> str:
 def matrix_csv(matrix: SafetyMatrix, mdp: MDP) -> str:
     """Return M with a head of pairs ``state.action`` as comma-separated values."""
     rows = [tuple(format_fraction(x) for x in row.entries) for row in matrix.rows]
-    return _csv(tuple(".".join(pair) for pair in mdp.pairs), rows)
+    return csv_text(tuple(".".join(pair) for pair in mdp.pairs), rows)
 
 
 def matrix_latex(matrix: SafetyMatrix, mdp: MDP) -> str:
@@ -125,20 +122,6 @@ def latex_text(text: str) -> str:
 
 def _cell(x: Number | None) -> str:
     return "" if x is None else format_fraction(exact(x))
-
-
-def _csv(head: Row, rows: Iterable[Row]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([_plain(cell) for cell in row] for row in (head, *rows))
-    return file.getvalue()
-
-
-def _plain(cell: str) -> str:
-    if not cell.startswith(_FORMULA):
-        return cell
-    is_number = re.fullmatch(r"-\d+(/\d+)?", cell, re.ASCII) is not None
-    return cell if is_number else f"'{cell}"
 
 
 def _tabular(columns: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
