@@ -34,7 +34,7 @@ class Deception:
     Attributes
     ----------
     reward, errors : tuple of Fraction, one a pair
-        R^ and |R^ - R|, in reward units.
+        R^ and its distance to R, in reward units.
     policy : tuple of Fraction or None, one a pair
         Probability of the action; None in states that the policy never visits.
     expected_error : Fraction
