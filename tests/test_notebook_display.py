@@ -20,13 +20,16 @@ from symsafe import (
     Policy,
     Regularizer,
     SafetyProblem,
+    UnsupportedError,
     decide,
     loads_problem,
     problems,
     radius,
     radius_profile,
 )
+from symsafe.display import argument
 from symsafe.display.outline import MAX_NODES, Branch, outline
+from symsafe.display.report import report_html
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
 from symsafe.theorems import proposition_3_2
@@ -176,3 +179,24 @@ def test_without_display_libraries_everything_imports() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_texts_are_compact() -> None:
+    """One line for each object, whatever it holds."""
+    for thing in everything():
+        if not isinstance(thing, (Regularizer, ParameterSpace)):
+            assert len(repr(thing)) < 3_000
+    certificate = certificate_of(loads_problem(problems.text("tight-bandit")))
+    assert repr(certificate) == "Certificate(radius, regret 3/5, lower 3/50, upper 3/50)"
+
+
+def test_certificates_of_another_kind_are_shown_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that has no argument here still has a display, and no report."""
+    certificate = certificate_of(loads_problem(problems.text("tight-bandit")))
+    monkeypatch.setattr(argument, "_KINDS", ("unsafe",))
+    assert certificate._repr_html_() == (  # type: ignore[attr-defined]
+        "<div><pre>Certificate(radius, regret 3/5, lower 3/50, upper 3/50)</pre></div>"
+    )
+    assert certificate._repr_latex_().startswith("$")  # type: ignore[attr-defined]
+    with pytest.raises(UnsupportedError):
+        report_html(certificate)

@@ -16,11 +16,13 @@ from typing import Any
 from symsafe.analysis.occupancy import support
 from symsafe.analysis.values import optimal_values
 from symsafe.certificate import Certificate
+from symsafe.errors import UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
 
 __all__ = ["Deception", "Facts", "Step", "argue", "facts_of", "number"]
 
+_KINDS = ("unsafe", "safe", "radius")
 _SHOWN_PAIRS = 12
 _LONG = 24
 
@@ -112,10 +114,14 @@ def facts_of(certificate: Certificate | Facts) -> Facts:
     ------
     CertificateRejected
         If the checker refuses it.
+    UnsupportedError
+        For claims of a kind that has no argument here.
     """
     if isinstance(certificate, Facts):
         return certificate
     result = certificate.check()
+    if certificate.kind not in _KINDS or "returns" not in certificate.document["evidence"]:
+        raise UnsupportedError(f"certificates of the kind {certificate.kind} are not displayed")
     problem = certificate.problem()
     evidence = certificate.document["evidence"]
     best, worst = (

@@ -15,6 +15,7 @@ from symsafe.display.argument import argue, facts_of, number
 from symsafe.display.outline import Branch, outline
 from symsafe.display.tables import latex_number, latex_text, short_rows
 from symsafe.engine.matrix import SafetyMatrix
+from symsafe.errors import UnsupportedError
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model import (
     MDP,
@@ -147,7 +148,10 @@ def _problem_latex(problem: SafetyProblem) -> str:
 
 def _certificate(certificate: Certificate) -> list[Element]:
     """Return the argument, with the table and the tree folded."""
-    facts = facts_of(certificate)
+    try:
+        facts = facts_of(certificate)
+    except UnsupportedError:
+        return _plain(certificate)
     found = []
     for step in argue(facts):
         bold = _element("strong", f"{step.title}. ")
@@ -173,7 +177,10 @@ def _branch(branch: Branch) -> Element:
 
 
 def _certificate_latex(certificate: Certificate) -> str:
-    facts = facts_of(certificate)
+    try:
+        facts = facts_of(certificate)
+    except UnsupportedError:
+        return _plain_latex(certificate)
     claim = certificate.document["claim"]
     regret = f"L = {_latex(exact(claim['regret']))}"
     if "epsilon" in claim:

@@ -114,15 +114,18 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
     >>> unique(["go", "go", "stay"])
     ('go', 'go#2', 'stay')
     """
-    taken, found = set(names), []
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            number = 2
-            while f"{name}#{number}" in taken:
-                number += 1
-            name = f"{name}#{number}"
-            taken.add(name)
-        found.append(name)
+    taken = set(names)
+    met: dict[str, int] = {}
+    found = []
+    for name in names:
+        number = met.get(name, 0)
+        told = name
+        while number and told in taken:
+            number += 1
+            told = f"{name}#{number}"
+        taken.add(told)
+        met[name] = max(number, 1)
+        found.append(told)
     return tuple(found)
 
 

@@ -29,9 +29,10 @@ from symsafe.model import MDP
 __all__ = ["from_prism"]
 
 Path = str | PathLike[str]
-_LABEL = re.compile(r'(\d+)="([^"]{1,200})"')
-_MARKED = re.compile(r"(\d+):((?:\s+\d+)*)")
-_STATE = re.compile(r"(\d+):(.+)")
+# Bounded repetition: a long line of digits must not take quadratic time.
+_LABEL = re.compile(r'(\d{1,9})="([^"]{1,200})"', re.ASCII)
+_MARKED = re.compile(r"(\d+):((?:\s+\d+)*)", re.ASCII)
+_STATE = re.compile(r"(\d+):(.+)", re.ASCII)
 
 
 def from_prism(
