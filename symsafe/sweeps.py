@@ -30,6 +30,7 @@ __all__ = ["SweepTable", "sweep"]
 
 COLUMNS = (
     "problem",
+    "question",
     "regret",
     "epsilon",
     "answer",
@@ -55,8 +56,8 @@ class SweepTable:
     Attributes
     ----------
     records : tuple of dict
-        With the keys ``problem`` (its name), ``parameters`` (name to value), ``regret``,
-        ``epsilon`` (None if the radius was asked for), ``answer``, ``radius_lower``,
+        With the keys ``problem`` (its name), ``parameters`` (name to value), ``question``
+        (``"decide"`` or ``"radius"``), ``regret``, ``epsilon``, ``answer``, ``radius_lower``,
         ``radius_upper``, ``rests_on``, ``stopped``, ``nodes``, ``seconds``, ``certificate`` (the
         path of its file, or None) and ``error`` (why the question makes no sense, or None; then
         there is no answer). Numbers are exact fraction strings.
@@ -75,7 +76,7 @@ class SweepTable:
             and record["rests_on"] == "certificate"
             and (
                 record["radius_lower"] == record["radius_upper"]
-                if record["epsilon"] is None
+                if record["question"] == "radius"
                 else record["answer"] != "unknown"
             )
             for record in self.records
@@ -328,9 +329,10 @@ def _solve(task: _Task, key: str) -> Record:
     record: Record = dict.fromkeys(COLUMNS)
     record |= {"problem": task.name, "parameters": task.parameters}
     record |= {"regret": task.regret, "epsilon": task.epsilon, "error": task.error}
+    ask = radius if task.epsilon is None else decide
+    record["question"] = ask.__name__
     if task.problem is None:
         return record
-    ask = radius if task.epsilon is None else decide
     try:
         verdict: Verdict = ask(task.problem, time_limit=task.time_limit, node_limit=task.node_limit)
     except SymsafeError as refusal:
@@ -342,6 +344,7 @@ def _solve(task: _Task, key: str) -> Record:
         record["certificate"] = path
     return record | {
         "regret": format_fraction(exact(task.problem.regret)),
+        "epsilon": None if verdict.epsilon is None else format_fraction(verdict.epsilon),
         "answer": verdict.answer,
         "radius_lower": format_fraction(verdict.lower),
         "radius_upper": format_fraction(verdict.upper),

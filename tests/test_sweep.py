@@ -94,6 +94,7 @@ def test_limits_hold_for_each_question() -> None:
     table = sweep({"v": vertex_cover}, node_limit=3)
     (record,) = table.records
     assert record["stopped"] == "node limit"
+    assert record["question"] == "radius"
     assert F(record["radius_lower"]) < F(record["radius_upper"])
     assert not table.is_complete
 
