@@ -262,6 +262,9 @@ PRISM_FAULTS = [
     ("tra", "0 1 1 0.25", "0 1 2 0.25", "robot.tra, line 4"),
     ("tra", "0 1 1 0.25", "0 1 0 0.25", "robot.tra, line 4"),
     ("tra", "0 1 1 0.25", "0 1 1 0.25x", "robot.tra, line 4: probability"),
+    ("tra", "0 1 1 0.25", "0 1 1 1e-401", "robot.tra, line 4: probability"),
+    ("tra", "0 1 1 0.25", "0 1 1 1E+000999", "robot.tra, line 4: probability"),
+    ("tra", "0 1 1 0.25", "0 1 1 1e-9999", "robot.tra, line 4: probability"),
     ("tra", "1 2 0 1", "1 3 0 1", "robot.tra, state 1"),
     ("lab", "0: 0", "0: 1", "initial"),
     ("lab", "1: 2", "1: 0 2", "initial"),
@@ -329,6 +332,25 @@ def test_a_fault_in_a_drn_file_is_refused(
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(error, match=r"bad\.drn"):
         from_drn(file, discount="9/10", reward="cans")
+
+
+def test_exponents_of_floats_are_read(tmp_path: Path) -> None:
+    """The least double among them: exactly what is written."""
+    text = (MODELS / "robot.drn").read_text().replace("[3/2, 0]", "[5E-324, 0]")
+    file = tmp_path / "x.drn"
+    file.write_text(text)
+    mdp = from_drn(file, discount=0, reward="cans")
+    assert mdp.rewards[1] == HALF + F(5, 10**324)
+
+
+def test_a_long_line_takes_no_long_time(tmp_path: Path) -> None:
+    """Digits, equal actions: what could take quadratic time is linear, so this test ends."""
+    for file in MODELS.glob("robot.*"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "robot.lab").write_text("1" * 99_000 + "\n")
+    with pytest.raises(InputError, match="line 1"):
+        from_prism(tmp_path / "robot.tra", discount=0)
+    assert len(set(lines.unique(["go"] * 50_000))) == 50_000
 
 
 def test_the_reward_model_has_to_be_named() -> None:

@@ -28,6 +28,8 @@ MAX_BYTES = 64 * 2**20
 MAX_LINE = 100_000
 MAX_STATES = 100_000
 MAX_CHOICES = 1_000_000
+# Beyond that of every float.
+MAX_EXPONENT = 400
 _SHOWN = 60
 
 
@@ -53,6 +55,10 @@ class Line:
     def number_of(self, text: str, what: str, rule: Rounding | None) -> Fraction:
         """Return a number; a decimal means what is written, unless a rule rounds it."""
         field = f"{self.file}, line {self.number}: {what}"
+        exponent = text.lower().partition("e")[2].lstrip("+-0")
+        # A few characters must not ask for thousands of digits, on each of a million lines.
+        if len(exponent) > 3 or (exponent.isdigit() and int(exponent) > MAX_EXPONENT):
+            raise InputError(field, _quoted(text), f"an exponent of at most {MAX_EXPONENT}")
         return exact(text, field) if rule is None else rule.number(text, field)
 
 
