@@ -55,4 +55,4 @@ __all__ = [
     "sweep",
 ]
 
-notebook.attach()
+notebook.attach(globals()[name] for name in __all__)

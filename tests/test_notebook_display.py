@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 from instances import random_instance, random_sparse, to_problem
+from IPython.core.formatters import DisplayFormatter
 
 import symsafe
 from symsafe import (
@@ -100,6 +101,15 @@ def test_every_object_has_html_and_latex(thing: object) -> None:
     assert latex.endswith("$")
     assert "\\input" not in latex
     assert "$" not in latex[1:-1].replace("\\$", "")
+
+
+def test_jupyter_finds_the_displays() -> None:
+    """What a kernel sends to the notebook holds text, HTML and LaTeX."""
+    formatter = DisplayFormatter()
+    formatter.active_types = ["text/plain", "text/html", "text/latex"]
+    for thing in everything():
+        data, _ = formatter.format(thing)
+        assert set(data) == {"text/plain", "text/html", "text/latex"}
 
 
 def test_all_public_classes_have_a_display() -> None:

@@ -17,14 +17,7 @@ from symsafe.display.tables import latex_number, latex_text, short_rows
 from symsafe.engine.matrix import SafetyMatrix
 from symsafe.errors import UnsupportedError
 from symsafe.exact import Number, RationalFunction, exact
-from symsafe.model import (
-    MDP,
-    DataDistribution,
-    ParameterSpace,
-    Policy,
-    Regularizer,
-    SafetyProblem,
-)
+from symsafe.model import MDP, DataDistribution, Policy, SafetyProblem
 from symsafe.model.tables import shown
 from symsafe.profile import RadiusProfile
 from symsafe.sweeps import SweepTable
@@ -37,9 +30,15 @@ MAX_ROWS = 100
 Element = ElementTree.Element
 
 
-def attach() -> None:
-    """Give the public classes their notebook display."""
-    for kind, (html, latex) in _DISPLAYS.items():
+def attach(public: Iterable[object]) -> None:
+    """Give the classes among `public`, and those that have a display here, their methods.
+
+    A class without a display of its own shows its text.
+    """
+    classes = {kind for kind in public if isinstance(kind, type)}
+    shown_as_text = {kind for kind in classes if not issubclass(kind, Exception)}
+    for kind in _DISPLAYS.keys() | shown_as_text:
+        html, latex = _DISPLAYS.get(kind, (_plain, _plain_latex))
         for name, build in (("_repr_html_", html), ("_repr_latex_", latex)):
             setattr(kind, name, _method(build, name))
 
@@ -311,8 +310,6 @@ _DISPLAYS: dict[type, tuple[Callable[[Any], list[Element]], Callable[[Any], str]
         lambda policy: _weights_latex(policy.mdp, policy.probabilities, "\\pi"),
     ),
     SafetyProblem: (_problem, _problem_latex),
-    Regularizer: (_plain, _plain_latex),
-    ParameterSpace: (_plain, _plain_latex),
     Certificate: (_certificate, _certificate_latex),
     Verdict: (_verdict, _verdict_latex),
     Statistics: (_statistics, _statistics_latex),
