@@ -79,6 +79,9 @@ ProblemFile = Annotated[
 CertificateOut = Annotated[
     Path | None, typer.Option("--certificate", metavar="OUT.json", help="Write the certificate.")
 ]
+CertificatesIn = Annotated[
+    Path | None, typer.Option("--certificates", metavar="DIR", help="Keep the certificates here.")
+]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", metavar="S", help="Seconds.")]
 NodeLimit = Annotated[int | None, typer.Option("--node-limit", metavar="N", help="Tree nodes.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="How to search.")]
@@ -146,7 +149,11 @@ def radius(
 
 @app.command()
 def profile(
-    file: ProblemFile, time_limit: TimeLimit = None, at: At = None, as_json: Json = False
+    file: ProblemFile,
+    certificates: CertificatesIn = None,
+    time_limit: TimeLimit = None,
+    at: At = None,
+    as_json: Json = False,
 ) -> None:
     """Compute the safety radius for every regret L at once: a step curve, each step certified.
 
@@ -156,6 +163,8 @@ def profile(
     """
     with _progress() as report:
         found = radius_profile(_load(file, at), time_limit=time_limit, report=report)
+    if certificates is not None:
+        found.save(certificates)
     rows = [[format_fraction(x) for x in (s.above, s.upto, s.radius)] for s in found.steps]
     if as_json:
         _print_json({"steps": rows, "stopped": found.stopped})
@@ -187,9 +196,7 @@ def sweep_files(
         Path | None,
         typer.Option(metavar="OUT.jsonl", help="Keep answers here; go on from those there."),
     ] = None,
-    certificates: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the certificates here.")
-    ] = None,
+    certificates: CertificatesIn = None,
     workers: Annotated[int, typer.Option(metavar="N", help="Processes.")] = 1,
     time_limit: TimeLimit = None,
     node_limit: NodeLimit = None,

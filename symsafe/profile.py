@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, lcm
+from os import PathLike
 
 from symsafe.certificate import Certificate
 from symsafe.engine.limits import Limits
@@ -19,6 +20,7 @@ from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
+from symsafe.model.files import make_folder
 from symsafe.verdict import radius
 
 __all__ = ["ProfileStep", "RadiusProfile", "radius_profile", "regret_gap"]
@@ -115,6 +117,19 @@ class RadiusProfile:
             if upper.regret != step.upto or upper.upper != step.radius:
                 raise CertificateRejected(place, "profile", "the step does not reach its end")
             end, last = step.upto, step.radius
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write the certificates of all steps: ``step-1-lower.json``, ``step-1-upper.json``, ...
+
+        Raises
+        ------
+        InputError
+            If the folder or a file cannot be written.
+        """
+        made = make_folder(folder, "certificates")
+        for number, step in enumerate(self.steps, 1):
+            step.lower.save(made / f"step-{number}-lower.json")
+            step.upper.save(made / f"step-{number}-upper.json")
 
     def __repr__(self) -> str:
         end = format_fraction(self.steps[-1].upto if self.steps else Fraction(0))

@@ -23,7 +23,7 @@ from typing import Any
 from symsafe.errors import InputError, SymsafeError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem, dumps_problem
-from symsafe.model.files import csv_text, write_atomically
+from symsafe.model.files import csv_text, make_folder, write_atomically
 from symsafe.verdict import Verdict, decide, radius
 
 __all__ = ["SweepTable", "sweep"]
@@ -222,7 +222,7 @@ def sweep(
         raise InputError("workers", workers, "a whole number of at least 1")
     folder = None if certificates is None else os.fspath(certificates)
     if folder is not None:
-        _make_folder(folder)
+        make_folder(folder, "certificates")
     tasks = list(_tasks(problems, epsilon, regret, parameters, time_limit, node_limit, folder))
     keys = [task.key for task in tasks]
     found = {} if results is None else _read_results(results)
@@ -396,14 +396,6 @@ def _in_parallel(
 def _leave_interrupts() -> None:
     """Let Ctrl-C end the search of a worker, as always, but not the idle worker itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _make_folder(folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        expected = f"a folder that can be written to ({error.strerror})"
-        raise InputError("certificates", folder, expected) from None
 
 
 def _read_results(path: str | PathLike[str]) -> dict[str, Record]:

@@ -142,7 +142,13 @@ def test_the_command_prints_the_curve(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.stdout == "0 < L <= 3/5: radius 3/50\n3/5 < L <= 1: radius 6/25\n"
     assert run.returncode == 0
-    run = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    folder = tmp_path / "kept"
+    kept = [*command, "--json", "--certificates", str(folder)]
+    run = subprocess.run(kept, capture_output=True, text=True, check=False)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"step-{number}-{end}.json" for number in (1, 2) for end in ("lower", "upper")
+    ]
+    assert Certificate.load(folder / "step-2-lower.json").check().lower == F(6, 25)
     assert json.loads(run.stdout)["steps"][0] == ["0", "3/5", "3/50"]
     run = subprocess.run(
         [*command, "--time-limit", "1e-9"], capture_output=True, text=True, check=False

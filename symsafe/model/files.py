@@ -70,6 +70,7 @@ __all__ = [
     "dumps_problem",
     "load_problem",
     "loads_problem",
+    "make_folder",
     "save_problem",
     "write_atomically",
 ]
@@ -254,6 +255,23 @@ def _no_formula(cell: str) -> str:
     if cell.startswith(_FORMULA) and not _NEGATIVE.fullmatch(cell):
         return f"'{cell}"
     return cell
+
+
+def make_folder(path: str | PathLike[str], field: str) -> Path:
+    """Return a folder, which is made if it is not there yet.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(field, os.fspath(path), f"a folder to write to ({reason})") from None
+    return folder
 
 
 def write_atomically(path: str | PathLike[str], text: str) -> None:
