@@ -15,8 +15,11 @@ from symsafe import (
     load_problem,
     loads_problem,
     problems,
+    radius,
+    radius_profile,
     region,
 )
+from symsafe.display.pictures import plot_profile, plot_rewards
 from symsafe.display.polytope import plot_safe_polytope
 from symsafe.display.region import plot_region
 from symsafe.engine.matrix import safety_matrix
@@ -41,16 +44,16 @@ def two_states() -> SafetyProblem:
 
 def regions() -> None:
     """Write regions.svg: where two shipped families are safe."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2))
+    _, axes = plt.subplots(1, 2, figsize=(9, 4.2))
     for name, ax in zip(("discount", "two-rewards"), axes, strict=True):
         problem = load_problem(FAMILIES / f"{name}.toml")
         plot_region(region(problem), ax=ax)
         ax.set_title(name)
-    figure.savefig(PICTURES / "regions.svg", metadata={"Date": None}, bbox_inches="tight")
+    save("regions.svg")
 
 
-def main() -> None:
-    """Write polytopes.svg (a bandit, and two states with two actions each) and regions.svg."""
+def polytopes() -> None:
+    """Write polytopes.svg: one state with three actions, and two states with two actions each."""
     figure = plt.figure(figsize=(9, 4.2))
     bandit = loads_problem(problems.text("tight-bandit"))
     for place, problem, epsilon, projection in (
@@ -60,9 +63,25 @@ def main() -> None:
         names = [".".join(pair) for pair in problem.mdp.pairs]
         ax = figure.add_subplot(place, projection=projection)
         plot_safe_polytope(safety_matrix(Question.of(problem)), epsilon, names, ax=ax)
-    figure.savefig(PICTURES / "polytopes.svg", metadata={"Date": None}, bbox_inches="tight")
-    regions()
+    save("polytopes.svg")
+
+
+def answers() -> None:
+    """Write answers.svg: the chatbot's reward model, and FrozenLake's radius over L."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    chatbot = radius(loads_problem(problems.text("chatbot"))).certificate
+    plot_rewards(chatbot, ax=left)
+    lake = loads_problem(problems.text("frozenlake-uniform"))
+    plot_profile(radius_profile(lake), mark=lake.regret, ax=right)
+    save("answers.svg")
+
+
+def save(name: str) -> None:
+    """Write the current figure; the same figure gives the same bytes."""
+    plt.savefig(PICTURES / name, metadata={"Date": None}, bbox_inches="tight")
 
 
 if __name__ == "__main__":
-    main()
+    polytopes()
+    regions()
+    answers()

@@ -7,6 +7,7 @@ policy can still have regret L or more under the true reward, and `radius` for w
 
 from symsafe.certificate import Certificate
 from symsafe.coverage import CriticalEpsilon, Repair, critical_epsilon, repair
+from symsafe.display import notebook
 from symsafe.errors import (
     CertificateRejected,
     EngineError,
@@ -35,6 +36,8 @@ from symsafe.model import (
     save_problem,
 )
 from symsafe.model.data_set import DataSet
+from symsafe.profile import RadiusProfile, radius_profile
+from symsafe.sweeps import SweepTable, sweep
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
@@ -50,11 +53,13 @@ __all__ = [
     "ParameterSpace",
     "Policy",
     "RadiusCurve",
+    "RadiusProfile",
     "Region",
     "Regularizer",
     "Repair",
     "SafetyProblem",
     "Statistics",
+    "SweepTable",
     "SymsafeError",
     "UnsupportedError",
     "Verdict",
@@ -66,7 +71,11 @@ __all__ = [
     "loads_problem",
     "radius",
     "radius_curve",
+    "radius_profile",
     "region",
     "repair",
     "save_problem",
+    "sweep",
 ]
+
+notebook.attach(globals()[name] for name in __all__)

@@ -95,6 +95,12 @@ class Certificate:
         """The kind of its claim: ``"unsafe"``, ``"safe"``, ``"radius"``, ``"critical"``, ..."""
         return str(self.document["claim"]["kind"])
 
+    def __repr__(self) -> str:
+        claim = self.document["claim"]
+        numbers = ((key, str(value)) for key, value in claim.items() if key != "kind")
+        said = ", ".join(f"{key} {x if len(x) < 40 else f'{x[:36]}...'}" for key, x in numbers)
+        return f"Certificate({claim['kind']}, {said})"
+
     def problem(self) -> SafetyProblem:
         """Return the problem inside, with the tolerance of the claim if it has one."""
         inside, claim = self.document["problem"], self.document["claim"]

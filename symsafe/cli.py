@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import json
 import runpy
@@ -22,19 +21,33 @@ from rich.console import Console
 from symsafe import problems
 from symsafe.certificate import Certificate
 from symsafe.coverage import critical_epsilon, repair
+from symsafe.display.report import report_html
+from symsafe.display.tables import (
+    certificate_csv,
+    certificate_latex,
+    matrix_csv,
+    matrix_latex,
+)
 from symsafe.engine.bounds import bounds as all_bounds
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.parametric.domain import show_point
 from symsafe.engine.parametric.subdivision import RegionProgress
 from symsafe.engine.question import Question
+from symsafe.engine.smt import to_smtlib
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import exact, format_fraction
 from symsafe.family import forall_safe, radius_curve
 from symsafe.family import region as region_of_problem
-from symsafe.model import DataDistribution, SafetyProblem, load_problem
+from symsafe.importers.data import FAMILIES, data_family
+from symsafe.importers.sources import EXPECTED_REWARDS, imported_text, read_source
+from symsafe.importers.sources import KINDS as SOURCE_KINDS
+from symsafe.model import DataDistribution, SafetyProblem, dumps_problem, load_problem
+from symsafe.model.files import write_atomically
 from symsafe.model.tables import shown
+from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
+from symsafe.sweeps import sweep
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
@@ -71,6 +84,9 @@ ProblemFile = Annotated[
 ]
 CertificateOut = Annotated[
     Path | None, typer.Option("--certificate", metavar="OUT.json", help="Write the certificate.")
+]
+CertificatesIn = Annotated[
+    Path | None, typer.Option("--certificates", metavar="DIR", help="Keep the certificates here.")
 ]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", metavar="S", help="Seconds.")]
 NodeLimit = Annotated[int | None, typer.Option("--node-limit", metavar="N", help="Tree nodes.")]
@@ -144,6 +160,88 @@ def radius(
     certified = verdict.is_exact and verdict.rests_on == "certificate"
     word = f"{verdict.lower} ({float(verdict.lower):.6g})" if verdict.is_exact else "unknown"
     _finish(verdict, word, 0 if certified else _UNKNOWN, certificate, as_json)
+
+
+@app.command()
+def profile(
+    file: ProblemFile,
+    certificates: CertificatesIn = None,
+    time_limit: TimeLimit = None,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the safety radius for every regret L at once: a step curve, each step certified.
+
+    The L of the file plays no part. Exit status 3 if the curve ends before L = 1.
+
+    Example: symsafe profile examples/chatbot.toml
+    """
+    with _progress() as report:
+        found = radius_profile(_load(file, at), time_limit=time_limit, report=report)
+    if certificates is not None:
+        found.save(certificates)
+    rows = [[format_fraction(x) for x in (s.above, s.upto, s.radius)] for s in found.steps]
+    if as_json:
+        _print_json({"steps": rows, "stopped": found.stopped})
+    else:
+        for above, upto, height in rows:
+            print(f"{above} < L <= {upto}: radius {height}")
+    if found.stopped:
+        print(f"stopped: {found.stopped}", file=sys.stderr)
+    if found.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(_UNKNOWN if found.stopped else 0)
+
+
+@app.command("sweep")
+def sweep_files(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Problem files.")],
+    epsilon: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X", help="Decide at this tolerance; repeatable. Else the radius."),
+    ] = None,
+    regret: Annotated[
+        list[str] | None, typer.Option(metavar="L", help="Instead of the file's; repeatable.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=V,V,...", help="Values of a parameter; repeatable."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.jsonl", help="Keep answers here; go on from those there."),
+    ] = None,
+    certificates: CertificatesIn = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes.")] = 1,
+    time_limit: TimeLimit = None,
+    node_limit: NodeLimit = None,
+    output: Out = "-",
+) -> None:
+    """Answer a grid of questions and print a table of comma-separated values.
+
+    Time and node limits hold for each question. Exit status 3 if an answer is unknown.
+
+    Example: symsafe sweep examples/chatbot.toml --regret 1/2 --regret 1 --results chatbot.jsonl
+    """
+    varied = _assignments("--vary", vary, "NAME=V,V,..., such as r=1/2,1")
+    with _counter() as counted:
+        table = sweep(
+            {file: load_problem(file) for file in files},
+            epsilon=epsilon or (),
+            regret=regret or (),
+            parameters={name: values.split(",") for name, values in varied.items()},
+            results=results,
+            certificates=certificates,
+            time_limit=time_limit,
+            node_limit=node_limit,
+            workers=workers,
+            report=counted,
+        )
+    _write(output, table.to_csv())
+    if table.stopped:
+        print("symsafe: interrupted; the answers so far are above", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(0 if table.is_complete else _UNKNOWN)
 
 
 @app.command()
@@ -283,6 +381,7 @@ def matrix(
     file: ProblemFile,
     at: At = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the irredundant matrix M of Theorem 3.5: D is safe iff M D > epsilon * range R.
@@ -297,8 +396,9 @@ def matrix(
         scale = format_fraction(found.reward_range)
         _print_json({"pairs": names, "reward_range": scale, "rows": rows})
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows([names, *rows])
+        print(matrix_csv(found, problem.mdp), end="")
+    elif as_latex:
+        print(matrix_latex(found, problem.mdp), end="")
     else:
         widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
         for row in (names, *rows):
@@ -636,6 +736,99 @@ def example(
         print(problems.text(name), end="")
 
 
+Out = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="Where to write; - for the screen.")
+]
+
+
+@app.command("import")
+def import_source(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help=f"One of {', '.join(SOURCE_KINDS)}.")
+    ],
+    output: Out = "-",
+    discount: Annotated[str, typer.Option(metavar="X", help="In [0, 1).")] = "9/10",
+    data: Annotated[
+        str, typer.Option(metavar="FAMILY", help=f"One of {', '.join(FAMILIES)}.")
+    ] = "uniform",
+    regret: Annotated[str, typer.Option(metavar="L", help="The regret that is bad.")] = "1/2",
+    epsilon: Annotated[str | None, typer.Option(metavar="X", help="The tolerance.")] = None,
+    initial: Annotated[int | None, typer.Option(metavar="N", help="Start state.")] = None,
+    reward: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Reward model of a DRN file.")
+    ] = None,
+    rounding: Annotated[
+        str | None,
+        typer.Option(metavar="RULE", help="decimal, binary or nearest:N, also with +repair."),
+    ] = None,
+) -> None:
+    """Write a problem file for an MDP from Gymnasium, PRISM, Storm or numpy.
+
+    Example: symsafe import gymnasium:FrozenLake-v1 -o lake.toml --data policy
+    """
+    mdp = read_source(source, discount=discount, initial=initial, reward=reward, rounding=rounding)
+    problem = SafetyProblem(mdp, data_family(mdp, data), exact(regret, "--regret"))
+    if epsilon is not None:
+        problem = replace(problem, epsilon=exact(epsilon, "--epsilon"))
+    as_json = output.lower().endswith(".json")
+    _write(
+        output,
+        dumps_problem(problem, "json") if as_json else imported_text(problem, source, rounding),
+    )
+    print(f"{problem}: {EXPECTED_REWARDS}", file=sys.stderr)
+
+
+class ExportFormat(StrEnum):
+    """What a problem or a certificate can be written as."""
+
+    smtlib = "smtlib"
+    csv = "csv"
+    latex = "latex"
+
+
+@app.command()
+def export(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A problem for smtlib, else a certificate.")
+    ],
+    to: Annotated[ExportFormat, typer.Option(help="SMT-LIB 2, or a table of a certificate.")],
+    output: Out = "-",
+    at: At = None,
+) -> None:
+    """Write the question for an SMT solver, or the numbers of a certificate for a paper.
+
+    Example: symsafe export examples/chatbot.toml --to smtlib -o chatbot.smt2
+    """
+    if to == ExportFormat.smtlib:
+        question = Question.of(_load(file, at))
+        epsilon = question.problem.epsilon
+        if epsilon is None:
+            raise InputError("epsilon", None, "the tolerance at which to ask, such as 1/10")
+        text = to_smtlib(question, exact(epsilon) * question.reward_range)
+    else:
+        certificate = Certificate.load(file)
+        table = certificate_csv if to == ExportFormat.csv else certificate_latex
+        text = table(certificate)
+    _write(output, text)
+
+
+@app.command()
+def report(
+    certificate: Annotated[
+        str, typer.Argument(metavar="CERT.json", help="Certificate; - for standard input.")
+    ],
+    output: Out = "-",
+) -> None:
+    """Write a page for the browser: verdict, argument, pictures, table and tree of a certificate.
+
+    Needs the extra ``report``; pictures need the extra ``plot``.
+
+    Example: symsafe report chatbot.cert.json -o chatbot.html
+    """
+    found = Certificate.load(certificate)
+    _write(output, report_html(found, "CERT.json" if certificate == "-" else certificate))
+
+
 @app.command()
 def prove(
     name: Annotated[
@@ -697,13 +890,28 @@ def _load(file: str, at: list[str] | None) -> SafetyProblem:
     problem = load_problem(file)
     if not at:
         return problem
+    return problem.at(**_assignments("--at", at, "NAME=VALUE, such as r=1/2"))
+
+
+def _assignments(option: str, given: list[str] | None, expected: str) -> dict[str, str]:
     values = {}
-    for assignment in at:
+    for assignment in given or []:
         name, equals, value = assignment.partition("=")
         if not equals or not name.strip():
-            raise InputError("--at", assignment, "NAME=VALUE, such as r=1/2")
+            raise InputError(option, assignment, expected)
         values[name.strip()] = value.strip()
-    return problem.at(**values)
+    return values
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of a sweep is answered on a terminal; in a pipe be silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("starting") as status:
+        yield lambda answered, total: status.update(f"{answered} of {total} questions answered")
 
 
 @contextmanager
@@ -766,6 +974,13 @@ def _finish(verdict: Verdict, word: str, status: int, out: Path | None, as_json:
 def _short(number: Fraction) -> str:
     text = format_fraction(number)
     return text if len(text) <= _SHORT else "..."
+
+
+def _write(output: str, text: str) -> None:
+    if output == "-":
+        print(text, end="")
+    else:
+        write_atomically(output, text)
 
 
 def _print_json(record: dict[str, Any]) -> None:

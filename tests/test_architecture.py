@@ -30,6 +30,8 @@ ROOMS = [
     "verdict",
     "coverage",
     "family",
+    "profile",
+    "sweeps",
     "theorems",
     "proof",
     "display",

@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from symsafe.errors import InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
+from symsafe.importers.rounding import round_float
 from symsafe.model import MDP
 
 __all__ = ["from_gymnasium", "round_float"]
-
-_TOLERANCE = Fraction(1, 10**9)
 
 # The order of the action numbers is fixed in each environment's source file.
 _ACTION_NAMES = {
@@ -132,62 +131,6 @@ def from_gymnasium(
         _initial(start if initial is None else initial, len(rows), max_denominator),
         exact(discount, "discount"),
     )
-
-
-def round_float(value: object, max_denominator: int, field: str = "value") -> Fraction:
-    """Return the rational that stands for a number of a table.
-
-    A float becomes the nearest fraction with denominator at most `max_denominator`; anything that
-    `symsafe.exact.exact` accepts is kept as it is.
-
-    Parameters
-    ----------
-    value : object
-        The number.
-    max_denominator : int
-        At least 1.
-    field : str
-        Where the number stands, for the error.
-
-    Returns
-    -------
-    Fraction
-        Within 1e-9 of `value`, and 0 only if `value` is 0.
-
-    Raises
-    ------
-    InputError
-        If there is no such fraction, or `value` is not a number.
-
-    Examples
-    --------
-    >>> round_float(0.33333333333333337, 1000)
-    Fraction(1, 3)
-    >>> round_float("1/3001", 1000)
-    Fraction(1, 3001)
-    >>> round_float(0.12345678, 1000)
-    Traceback (most recent call last):
-        ...
-    symsafe.errors.InputError: value: found 0.12345678; expected a float within 1e-9 of a fraction \
-with denominator at most 1000 (raise max_denominator, or give the exact number)
-    """
-    if not isinstance(value, float | np.floating):
-        return exact(value, field)
-    if not np.isfinite(value):
-        raise InputError(field, value, "a finite number")
-    binary = Fraction(float(value))
-    rounded = binary.limit_denominator(max_denominator)
-    if abs(rounded - binary) > _TOLERANCE:
-        raise InputError(
-            field,
-            value,
-            f"a float within 1e-9 of a fraction with denominator at most {max_denominator} "
-            "(raise max_denominator, or give the exact number)",
-        )
-    # Rounding a tiny probability away would change which states can be reached.
-    if not rounded and binary:
-        raise InputError(field, value, "0, or a number that does not round to 0")
-    return rounded
 
 
 @dataclass(frozen=True, slots=True)

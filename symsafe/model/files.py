@@ -38,6 +38,8 @@ A file is at most 64 MiB, nested at most 32 deep. Unknown and repeated keys are 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -45,7 +47,7 @@ import secrets
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -63,7 +65,15 @@ from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path as place
 from symsafe.model.tables import read_list, read_table, require_known, shown
 
-__all__ = ["dumps_problem", "load_problem", "loads_problem", "save_problem", "write_atomically"]
+__all__ = [
+    "csv_text",
+    "dumps_problem",
+    "load_problem",
+    "loads_problem",
+    "make_folder",
+    "save_problem",
+    "write_atomically",
+]
 
 MAX_BYTES = 64 * 2**20
 MAX_NESTING = 32
@@ -71,6 +81,9 @@ MAX_NESTING = 32
 _MAX_DOTS = 1_000
 # A little less than the 4,300 digits that Python prints, so that a message can show the number.
 _MAX_BITS = 14_000
+# What a spreadsheet would take for a formula, unless it is a number.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NEGATIVE = re.compile(r"-\d+(/\d+)?", re.ASCII)
 _KEY_RUN = re.compile(r"[^=\[\]{},\n]+")
 # Integers that every reader of JSON keeps; larger ones are written as strings.
 _PLAIN_INTEGER = 2**53
@@ -220,6 +233,45 @@ def save_problem(problem: SafetyProblem, path: str | PathLike[str]) -> None:
     """
     format = "json" if os.fspath(path).lower().endswith(".json") else "toml"
     write_atomically(path, dumps_problem(problem, format))
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as comma-separated values.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    Examples
+    --------
+    >>> csv_text(["state", "reward"], [["=cmd()", "-1/2"]])
+    "state,reward\\n'=cmd(),-1/2\\n"
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([_no_formula(cell) for cell in row] for row in (head, *rows))
+    return file.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    if cell.startswith(_FORMULA) and not _NEGATIVE.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def make_folder(path: str | PathLike[str], field: str) -> Path:
+    """Return a folder, which is made if it is not there yet.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(field, os.fspath(path), f"a folder to write to ({reason})") from None
+    return folder
 
 
 def write_atomically(path: str | PathLike[str], text: str) -> None:
