@@ -105,6 +105,12 @@ class Region:
     seconds: float
     stopped: str | None
 
+    def __repr__(self) -> str:
+        shares = (self.safe, self.unsafe, self.undecided)
+        safe, unsafe, undecided = (f"{float(x):.4g}" for x in shares)
+        names = ", ".join(self.names)
+        return f"Region({names}: {safe} safe, {unsafe} unsafe, {undecided} undecided)"
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyVerdict:
@@ -140,6 +146,9 @@ class FamilyVerdict:
     region: Region | None
     seconds: float
     stopped: str | None
+
+    def __repr__(self) -> str:
+        return f"FamilyVerdict({self.answer}, rests on {self.rests_on})"
 
 
 def region(
@@ -344,6 +353,9 @@ class RadiusCurve:
     ends: Mapping[Fraction, Verdict]
     seconds: float
     stopped: str | None
+
+    def __repr__(self) -> str:
+        return f"RadiusCurve({self.name}, {len(self.pieces)} pieces)"
 
 
 def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> RadiusCurve:

@@ -17,16 +17,22 @@ from symsafe import (
     MDP,
     Certificate,
     DataDistribution,
+    DataSet,
     ParameterSpace,
     Policy,
     Regularizer,
     SafetyProblem,
     UnsupportedError,
+    critical_epsilon,
     decide,
+    forall_safe,
     loads_problem,
     problems,
     radius,
+    radius_curve,
     radius_profile,
+    region,
+    repair,
 )
 from symsafe.display import argument
 from symsafe.display.outline import MAX_NODES, Branch, outline
@@ -38,6 +44,16 @@ from symsafe.theorems import proposition_3_2
 # The tags that are built; none of them runs or loads anything, and none has an attribute.
 TAGS = {"div", "strong", "p", "pre", "details", "summary", "ul", "li", "table", "tr", "th", "td"}
 EVIL = "<script>alert(1)</script>"
+
+
+FAMILY = """
+data = "uniform"
+safety = { epsilon = "1/10", regret = 1 }
+[bandit.reward]
+"<script>alert(1)</script>" = { a = "r", b = 0 }
+[parameters]
+r = { min = "1/2", max = 1 }
+"""
 
 
 class Reader(HTMLParser):
@@ -85,6 +101,13 @@ def everything() -> Iterator[object]:
     plain = evil_problem()
     yield radius_profile(plain)
     yield safety_matrix(Question.of(plain))
+    family = loads_problem(FAMILY)
+    yield region(family)
+    yield forall_safe(family)
+    yield radius_curve(family)
+    yield critical_epsilon(plain.mdp, 1)
+    yield repair(plain)
+    yield DataSet(plain.mdp)
     yield Regularizer(plain.mdp, "l2", 1)
     yield ParameterSpace({"r": (0, 1)})
     yield proposition_3_2.verify(loads_problem(problems.text("tight-bandit-safe")), sharp=True)

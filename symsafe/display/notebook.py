@@ -6,7 +6,9 @@ Pages are built as trees of elements, never as text: whatever a name contains st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree
 
@@ -27,18 +29,20 @@ from symsafe.verdict import Statistics, Verdict
 __all__ = ["attach"]
 
 MAX_ROWS = 100
+_MAX_ITEMS = 8
+_MAX_CELL = 100
 Element = ElementTree.Element
 
 
 def attach(public: Iterable[object]) -> None:
     """Give the classes among `public`, and those that have a display here, their methods.
 
-    A class without a display of its own shows its text.
+    A class without a display of its own shows its fields.
     """
     classes = {kind for kind in public if isinstance(kind, type)}
     shown_as_text = {kind for kind in classes if not issubclass(kind, Exception)}
     for kind in _DISPLAYS.keys() | shown_as_text:
-        html, latex = _DISPLAYS.get(kind, (_plain, _plain_latex))
+        html, latex = _DISPLAYS.get(kind, (_record, _plain_latex))
         for name, build in (("_repr_html_", html), ("_repr_latex_", latex)):
             setattr(kind, name, _method(build, name))
 
@@ -235,6 +239,41 @@ def _statistics_latex(statistics: Statistics) -> str:
 
 def _plain(thing: object) -> list[Element]:
     return [_element("pre", repr(thing))]
+
+
+def _record(thing: Any) -> list[Element]:
+    """Return a table of the fields of a dataclass; what is large is folded."""
+    if not is_dataclass(thing):
+        return _plain(thing)
+    rows, folded = [], []
+    for field in fields(thing):
+        value = getattr(thing, field.name)
+        if value is None or value == ():
+            continue
+        display = _DISPLAYS.get(type(value))
+        if display is not None:
+            folded.append(_details(field.name, display[0](value)))
+        elif isinstance(value, tuple) and all(is_dataclass(item) for item in value):
+            head = [f.name for f in fields(value[0])]
+            body = [[_cell(getattr(item, name)) for name in head] for item in value[: MAX_ROWS + 1]]
+            folded.append(_details(f"{field.name} ({len(value)})", _table(head, body)))
+        else:
+            rows.append((field.name, _cell(value)))
+    return [_element("strong", type(thing).__name__), *_table(("field", "value"), rows), *folded]
+
+
+def _cell(value: object) -> str:
+    """Return a value for a cell of a table, in at most about a hundred characters."""
+    if isinstance(value, (Fraction, RationalFunction)):
+        return _number(value)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_cell(k)}: {_cell(x)}" for k, x in list(value.items())[:_MAX_ITEMS])
+        return f"{inner}, ..." if len(value) > _MAX_ITEMS else inner
+    if isinstance(value, tuple):
+        inner = ", ".join(_cell(x) for x in value[:_MAX_ITEMS])
+        return f"({inner}, ...)" if len(value) > _MAX_ITEMS else f"({inner})"
+    text = str(value)
+    return text if len(text) <= _MAX_CELL else f"{text[:_MAX_CELL]}..."
 
 
 def _plain_latex(thing: object) -> str:
