@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
 from symsafe.analysis.linear import from_flint, to_flint
 from symsafe.engine import kernel
@@ -28,7 +30,7 @@ __all__ = ["fast_search"]
 
 _KICKS = 10
 _CLIMBS = 4
-_BATCH = 20
+_BATCH = 32
 _ROOM = 4096
 _TIE = 1e-9
 _MARGIN = 1e-5
@@ -40,7 +42,9 @@ _FLOW_DIGITS = 11
 _VALUE_DIGITS = 8
 _KAPPA_DIGITS = 6
 # Seconds per node and pair that exact evidence, writing and checking take, about.
-_CLOSING = 2e-5
+_CLOSING = 1e-5
+_KAPPA_SHARES = (1.0, 0.999999, 0.9999)
+_ZERO = Fraction(0)
 
 
 def model_of(question: Question, guide: Guide, coarse: float) -> kernel.Model:
@@ -59,7 +63,7 @@ def model_of(question: Question, guide: Guide, coarse: float) -> kernel.Model:
         starts=np.array([*(row.start for row in ranges), pairs], np.int64),
         owner=guide.pair_states.astype(np.int64),
         first=np.array(first, np.int64),
-        index=np.array(index, np.int64),
+        column=np.array(index, np.int64),
         entry=np.array(entry, np.float64),
         reward=guide.rewards,
         weight=guide.weights * pairs,
@@ -87,7 +91,7 @@ def new_pool(room: int, states: int, pairs: int) -> kernel.Pool:
         top=np.zeros((room, pairs), np.bool_),
         choice=np.zeros((room, states), np.int64),
         heap=np.zeros(room, np.int64),
-        count=np.zeros(4, np.int64),
+        counts=np.zeros(4, np.int64),
     )
 
 
@@ -95,12 +99,12 @@ def larger(pool: kernel.Pool) -> kernel.Pool:
     """Return the pool with twice the room."""
     room = len(pool.parent)
 
-    def grown(array: np.ndarray) -> np.ndarray:
+    def grown(array: NDArray[Any]) -> NDArray[Any]:
         result = np.zeros((2 * room, *array.shape[1:]), array.dtype)
         result[:room] = array
         return result
 
-    return kernel.Pool(*(grown(array) for array in pool[:-1]), pool.count)
+    return kernel.Pool(*map(grown, pool[:-1]), pool.counts)  # type: ignore[call-arg]
 
 
 def fast_search(
@@ -143,10 +147,10 @@ class _Fast:
         if not slow.settled():
             self._plant()
             stopped = self._search()
+        if not slow.settled():
+            self._close(stopped)
         if slow.settled():
             slow.root = trivial_root(self.question)
-        else:
-            self._close(stopped)
         leaves = [node.content for node in walk(slow.root)]
         lower = min(leaf.cost for leaf in leaves if isinstance(leaf, CirculationLeaf))
         return Outcome(slow.root, lower, slow.witness, stopped, len(leaves))
@@ -179,13 +183,19 @@ class _Fast:
             pool.choice[0, s] = worst if worst in row else row[0]
         pool.basis[0] = pool.choice[0]
         pool.parent[0] = pool.state[0] = -1
-        pool.count[0] = pool.count[1] = 1
+        pool.counts[0] = pool.counts[1] = 1
 
     def _search(self) -> str | None:
+        batch = 1
         while True:
-            level, tight = self._threshold()
             pool = self.pool
-            outcome, node = kernel.search(self.model, pool, *self.room, level, tight, _BATCH)
+            reserve = float(pool.counts[0]) * self.pairs * _CLOSING
+            stopped = self.limits.reached(int(pool.counts[0]), reserve)
+            if stopped:
+                return stopped
+            level, tight = self._threshold()
+            outcome, node = kernel.search(self.model, pool, *self.room, level, tight, batch)
+            batch = min(2 * batch, _BATCH)
             if outcome == kernel.READY:
                 return None
             if outcome == kernel.FULL:
@@ -194,18 +204,14 @@ class _Fast:
                 self._judge(node)
                 if self.slow.settled():
                     return None
-            if self.report and pool.count[1]:
+            if self.report and pool.counts[1]:
                 self.report(self._progress())
-            reserve = float(pool.count[0]) * self.pairs * _CLOSING
-            stopped = self.limits.reached(int(pool.count[0]), reserve)
-            if stopped:
-                return stopped
 
     def _progress(self) -> Progress:
         pool = self.pool
         lower = float(pool.bound[pool.heap[0]]) / self.pairs
         upper = float(self.slow.witness.cost / self.question.reward_range)
-        return Progress(int(pool.count[0]), int(pool.count[1]), lower, upper)
+        return Progress(int(pool.counts[0]), int(pool.counts[1]), lower, upper)
 
     def _judge(self, node: int) -> None:
         """Evaluate the only policy of a node exactly."""
@@ -218,11 +224,11 @@ class _Fast:
 
     def _close(self, stopped: str | None) -> None:
         """Build the tree that the pool describes, with exact evidence in each leaf."""
-        pool, count = self.pool, int(self.pool.count[0])
+        pool, count = self.pool, int(self.pool.counts[0])
         level = self._threshold()[0]
         if stopped:
             # Nothing has to be proven beyond the weakest open node.
-            level = min(level, float(pool.bound[pool.heap[: pool.count[1]]].min(initial=level)))
+            level = min(level, float(pool.bound[pool.heap[: pool.counts[1]]].min(initial=level)))
         children: list[list[int]] = [[] for _ in range(count)]
         for i in range(1, count):
             children[pool.parent[i]].append(i)
@@ -251,7 +257,9 @@ class _Fast:
             else:
                 kappa = float(pool.kappa[i]) / self.pairs
                 source = places[int(pool.source[i])]
-                leaf = maker.circulation(place, source, kappa, pool.choice[i])
+                leaf = maker.circulation(
+                    place, source, kappa, pool.basis[i], level * (1 + _MARGIN / 2)
+                )
                 if leaf is not None and (stopped or self.slow.passes(leaf.cost)):
                     node.content = leaf
             if node.content is None:
@@ -278,6 +286,20 @@ class Place:
             place = place.parent
         return None
 
+    def known(self, pairs: int, horizon: fmpq) -> Floats:
+        """Return the occupancy bounds that are declared so far, in floats."""
+        visits = np.full(pairs, float(horizon.p) / float(horizon.q))
+        chain: list[Place] = []
+        place: Place | None = self
+        while place is not None:
+            chain.append(place)
+            place = place.parent
+        for above in reversed(chain):
+            for bounds in above.proven.values():
+                for pair, bound in bounds.items():
+                    visits[pair] = float(bound.p) / float(bound.q) * (1 + 1e-12)
+        return visits
+
 
 class _Maker:
     """Makes leaves exact: floats say which variables are basic, FLINT solves for them."""
@@ -297,57 +319,77 @@ class _Maker:
                 if x:
                     self.rows[p].append((t, to_flint(x)))
         self.pairs, self.states = len(self.weights), len(self.initial)
+        self.least = min(question.rewards) * leaves.horizon
         self.scale = float(self.pairs)
 
     # -- value leaves ------------------------------------------------------------------------
 
     def value(self, place: Place, choice: Ints) -> ValueLeaf | None:
         """Return a value leaf with rounded numbers, or None if they do not suffice."""
-        question = self.question
-        values = np.zeros(self.states)
-        kernel.returned(self.model, choice, np.zeros((self.states, self.states)), values)
-        grid = 10**_VALUE_DIGITS
+        values, choice = np.zeros(self.states), choice.copy()
+        visits = np.zeros((self.states, self.states))
+        kernel.worst(self.model, place.mask, choice, visits, values)
         # Lower by a constant that makes up for what rounding down takes.
-        lift = ceil(self.leaves.horizon)
-        least = min(question.rewards) * self.leaves.horizon
-        scaled = [Fraction(int(np.floor(v * grid)) - lift, grid) for v in values]
-        exact = tuple(question.reward_range * u + least for u in scaled)
-        mean = sum((p * v for p, v in zip(question.initial, exact, strict=True)), Fraction(0))
-        if mean <= question.bad_return:
+        grid = 10.0**_VALUE_DIGITS
+        rounded = np.floor(values * grid) - ceil(self.leaves.horizon) - 1
+        model, floats = self.model, rounded / grid
+        outlook = model.reward - np.add.reduceat(
+            model.entry * floats[model.column], model.first[:-1]
+        )
+        slack = 1e-13 * float(self.leaves.horizon)
+        if outlook[place.mask].min() < slack or model.initial @ floats <= model.bad + slack:
             return None
-        flint = [to_flint(u) for u in exact]
-        for p in np.flatnonzero(place.mask).tolist():
-            if sum((x * flint[t] for t, x in self.rows[p]), fmpq(0)) > self.rewards[p]:
-                return None
-        return ValueLeaf(exact)
+        scale, least = self.question.reward_range, self.least
+        return ValueLeaf(
+            tuple(Fraction(int(u), 10**_VALUE_DIGITS) * scale + least for u in rounded)
+        )
 
     # -- circulation leaves ------------------------------------------------------------------
 
     def circulation(
-        self, place: Place, source: Place, kappa: float, choice: Ints
+        self, place: Place, source: Place, kappa: float, basis: Ints, level: float
     ) -> CirculationLeaf | None:
         """Return the circulation leaf that the kernel believes in, or None if it is none."""
-        multiplier = fmpq(0)
-        if kappa > 0:
-            multiplier = to_flint(Fraction(f"{kappa:.{_KAPPA_DIGITS}g}"))
-            if source.reach is None:
-                source.reach = self.model.reach.copy()
-                source.visits = np.zeros(self.pairs)
-                kernel.hitting(self.model, source.mask, source.reach, _SWEEPS)
-                kernel.visited(self.model, source.mask, source.reach, source.visits)
-        visits = np.zeros(self.pairs) if source.visits is None else source.visits
         tight = np.zeros(self.pairs)
-        level = float(Fraction(int(multiplier.p), int(multiplier.q)) * self.pairs)
+        known = place.known(self.pairs, self.horizon)
+        # Rounding may make the greatest feasible multiplier infeasible: then a smaller one.
+        for share in _KAPPA_SHARES if kappa > 0 else (0.0,):
+            proposed = f"{kappa * share:.{_KAPPA_DIGITS}g}" if share else "0"
+            multiplier = to_flint(Fraction(proposed))
+            times = float(multiplier.p) / float(multiplier.q) * self.pairs
+            visits, bound = known, self._bound(place, basis, known, times, tight)
+            if bound < level:
+                # The fewer hitting bounds are declared, the quicker the check.
+                visits = self._visits(source)
+                bound = self._bound(place, basis, visits, times, tight)
+            if bound > -np.inf:
+                break
+        else:
+            return None
         for _ in range(_ATTEMPTS):
-            solved = kernel.flow(self.model, self.room, choice, place.mask, visits, level, tight)
-            flow = self._rounded(multiplier) if solved else None
+            flow = self._rounded(multiplier)
             if flow is None:
                 return None
             broken = self._broken(place, flow, multiplier, visits)
             if not broken:
                 return self._leaf(place, source, flow, multiplier)
             tight[broken] += _DRAWN_IN
+            if self._bound(place, basis, visits, times, tight) == -np.inf:
+                return None
         return None
+
+    def _bound(
+        self, place: Place, basis: Ints, visits: Floats, times: float, tight: Floats
+    ) -> float:
+        return kernel.flow(self.model, self.room, basis, place.mask, visits, times, tight)
+
+    def _visits(self, source: Place) -> Floats:
+        """Return the occupancy bounds that the allowed pairs of a node give."""
+        if source.visits is None:
+            source.reach, source.visits = self.model.reach.copy(), np.zeros(self.pairs)
+            kernel.hitting(self.model, source.mask, source.reach, _SWEEPS)
+            kernel.visited(self.model, source.mask, source.reach, source.visits)
+        return source.visits
 
     def _rounded(self, multiplier: fmpq) -> list[fmpq] | None:
         """Put the non-basic variables on or just above their bounds; solve for the others."""
@@ -363,7 +405,7 @@ class _Maker:
             elif at == -self.model.weight[p]:
                 y = -self.weights[p]
             else:
-                y = fmpq(ceil(at / self.scale * grid), grid)
+                y = min(fmpq(ceil(at / self.scale * grid), grid), self.weights[p])
             flow[p] = y
             for t, x in self.rows[p]:
                 rest[t] -= x * y
@@ -385,7 +427,7 @@ class _Maker:
     ) -> list[int]:
         """Return the basic pairs whose flow is outside its bounds."""
         broken = []
-        low, kappa = self.room.low, float(multiplier.p) / float(multiplier.q)
+        kappa = float(multiplier.p) / float(multiplier.q)
         forced = {row[0] for row in place.node.allowed if len(row) == 1}
         for p in self.room.basis.tolist():
             y = flow[p]
@@ -408,9 +450,7 @@ class _Maker:
             for state, row in enumerate(place.node.allowed):
                 if self._covered(place.declared(state), row, flow, multiplier):
                     continue
-                heights = dict(
-                    self.leaves.potentials(source.node.allowed, source.reach.T, [state])
-                ).get(state)
+                heights = self._heights(source, state)
                 if heights is None:
                     return None
                 source.node.hitting = {**source.node.hitting, state: heights}
@@ -422,8 +462,24 @@ class _Maker:
                     return None
         cost = sum((y * self.rewards[p] for p, y in enumerate(flow) if y), -multiplier * self.bad)
         return CirculationLeaf(
-            from_flint(cost), from_flint(multiplier), tuple(from_flint(y) for y in flow)
+            from_flint(cost),
+            from_flint(multiplier),
+            tuple(from_flint(y) if y else _ZERO for y in flow),
         )
+
+    def _heights(self, source: Place, state: int) -> tuple[Fraction, ...] | None:
+        """Return exact hitting bounds at a node, nowhere above those that are declared there."""
+        self._visits(source)
+        if source.reach is None:
+            return None
+        for _, heights in self.leaves.potentials(source.node.allowed, source.reach.T, [state]):
+            place: Place | None = source
+            while place is not None and state not in place.node.hitting:
+                place = place.parent
+            if place is None:
+                return heights
+            return tuple(map(min, heights, place.node.hitting[state]))
+        return None
 
     def _covered(
         self,

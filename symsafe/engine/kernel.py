@@ -4,7 +4,7 @@ Loading this module loads numba, so it is imported only where a search is long e
 it. Everything here is floating point and decides nothing.
 
 Units: rewards in [0, 1], data weights times the number of pairs, so that costs, flows and
-multipliers are those of CERTIFICATE.md times the number of pairs. `E` is stored by rows, row p being
+multipliers are those of CERTIFICATE.md times the number of pairs. `E` is stored by rows; row p is
 the column of the linear programme that belongs to pair p.
 
 The linear programme of a node, for a multiplier kappa, is that of a circulation leaf: maximise
@@ -17,7 +17,7 @@ the slope.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -43,6 +43,7 @@ __all__ = [
     "returned",
     "search",
     "visited",
+    "worst",
 ]
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,11 @@ _SWEEPS = 24
 
 
 def _compiled(function: F) -> F:
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    # Only what Python calls gets the wrapper for it; that halves the time to compile.
+    inner = function.__name__.startswith("_")
+    jit: Any = numba.njit
+    options = {"cache": True, "nogil": True, "error_model": "numpy"}
+    return cast(F, jit(no_cpython_wrapper=inner, **options)(function))
 
 
 class Model(NamedTuple):
@@ -73,8 +78,8 @@ class Model(NamedTuple):
 
     starts: Ints  # (S + 1): the first pair of each state
     owner: Ints  # (n): the state of each pair
-    first: Ints  # (n + 1): where row p of E begins in `index` and `entry`
-    index: Ints
+    first: Ints  # (n + 1): where row p of E begins in `column` and `entry`
+    column: Ints
     entry: Floats
     reward: Floats  # (n)
     weight: Floats  # (n)
@@ -115,7 +120,7 @@ class Pool(NamedTuple):
     top: Flags  # (capacity, n)
     choice: Ints  # (capacity, S): a policy of least return
     heap: Ints
-    count: Ints  # (4): nodes, size of the heap, expanded, seed
+    counts: Ints  # (4): nodes, size of the heap, expanded, seed
 
 
 def linear(states: int, pairs: int) -> Linear:
@@ -135,6 +140,29 @@ def linear(states: int, pairs: int) -> Linear:
     )
 
 
+# Slices, `any` and `sum` of arrays take numba seconds to compile; loops take none.
+
+
+@_compiled
+def _copy(source: NDArray[Any], to: NDArray[Any]) -> None:
+    for i in range(len(source)):
+        to[i] = source[i]
+
+
+@_compiled
+def _fill(flags: Flags, start: int, stop: int) -> None:
+    for i in range(start, stop):
+        flags[i] = False
+
+
+@_compiled
+def _some(flags: Flags, start: int, stop: int) -> bool:
+    for i in range(start, stop):  # noqa: SIM110
+        if flags[i]:
+            return True
+    return False
+
+
 # -- linear algebra -----------------------------------------------------------------------------
 
 
@@ -142,9 +170,9 @@ def linear(states: int, pairs: int) -> Linear:
 def _invert(matrix: Floats, inverse: Floats) -> bool:
     """Invert in place by Gauss and Jordan with row exchanges; false if it looks singular."""
     size = len(matrix)
-    inverse[:] = 0.0
     for i in range(size):
-        inverse[i, i] = 1.0
+        for j in range(size):
+            inverse[i, j] = 1.0 if i == j else 0.0
     for k in range(size):
         best, pivot = 0.0, k
         for i in range(k, size):
@@ -174,7 +202,7 @@ def _apply(m: Model, pair: int, potential: Floats) -> float:
     """Return (E potential)(pair)."""
     total = 0.0
     for k in range(m.first[pair], m.first[pair + 1]):
-        total += m.entry[k] * potential[m.index[k]]
+        total += m.entry[k] * potential[m.column[k]]
     return total
 
 
@@ -188,7 +216,7 @@ def returned(m: Model, choice: Ints, visits: Floats, value: Floats) -> float:
     matrix = np.zeros((states, states))
     for s in range(states):
         for k in range(m.first[choice[s]], m.first[choice[s] + 1]):
-            matrix[s, m.index[k]] = m.entry[k]
+            matrix[s, m.column[k]] = m.entry[k]
     _invert(matrix, visits)
     total = 0.0
     for s in range(states):
@@ -200,7 +228,7 @@ def returned(m: Model, choice: Ints, visits: Floats, value: Floats) -> float:
 
 
 @_compiled
-def _worst(m: Model, allowed: Flags, choice: Ints, visits: Floats, value: Floats) -> float:
+def worst(m: Model, allowed: Flags, choice: Ints, visits: Floats, value: Floats) -> float:
     """Improve `choice` to a policy of least return among those allowed; return that return."""
     states = len(choice)
     for s in range(states):
@@ -228,10 +256,10 @@ def _changed_return(m: Model, pair: int, total: float, visits: Floats, value: Fl
     s = m.owner[pair]
     below, reached = 0.0, 0.0
     for k in range(m.first[pair], m.first[pair + 1]):
-        below += m.entry[k] * visits[m.index[k], s]
+        below += m.entry[k] * visits[m.column[k], s]
     for t in range(len(value)):
         reached += m.initial[t] * visits[t, s]
-    return total + reached * (m.reward[pair] - _apply(m, pair, value)) / below
+    return float(total + reached * (m.reward[pair] - _apply(m, pair, value)) / below)
 
 
 @_compiled
@@ -282,12 +310,13 @@ def _factor(m: Model, lp: Linear) -> bool:
     """Invert the basis and price it."""
     states, pairs = len(lp.basis), len(lp.place)
     matrix = np.zeros((states, states))
-    lp.place[:] = -1
+    for p in range(pairs):
+        lp.place[p] = -1
     for k in range(states):
         p = lp.basis[k]
         lp.place[p] = k
         for e in range(m.first[p], m.first[p + 1]):
-            matrix[m.index[e], k] = m.entry[e]
+            matrix[m.column[e], k] = m.entry[e]
     if not _invert(matrix, lp.inverse):
         return False
     for t in range(states):
@@ -302,7 +331,7 @@ def _factor(m: Model, lp: Linear) -> bool:
 @_compiled
 def _start(m: Model, lp: Linear, choice: Ints) -> None:
     """Take the pairs of a policy as the basis, which is never singular."""
-    lp.basis[:] = choice
+    _copy(choice, lp.basis)
     _factor(m, lp)
 
 
@@ -321,13 +350,14 @@ def _settle(lp: Linear) -> None:
 def _basics(m: Model, lp: Linear) -> None:
     """Solve for the basic variables."""
     states = len(lp.basis)
-    rest = lp.right.copy()
+    rest = np.empty(states)
+    _copy(lp.right, rest)
     for p in range(len(lp.place)):
         if lp.place[p] < 0:
             at = lp.high[p] if lp.top[p] else lp.low[p]
             if at != 0.0:
                 for e in range(m.first[p], m.first[p + 1]):
-                    rest[m.index[e]] -= m.entry[e] * at
+                    rest[m.column[e]] -= m.entry[e] * at
     for k in range(states):
         total = 0.0
         for t in range(states):
@@ -364,7 +394,7 @@ def _dual(m: Model, lp: Linear) -> int:
             if lp.place[p] < 0:
                 alpha = 0.0
                 for e in range(m.first[p], m.first[p + 1]):
-                    alpha += lp.inverse[leaving, m.index[e]] * m.entry[e]
+                    alpha += lp.inverse[leaving, m.column[e]] * m.entry[e]
                 lp.row[p] = alpha
                 # Above its bound the basic variable falls when a variable with alpha > 0 rises.
                 helps = sign * alpha < -_TINY if lp.top[p] else sign * alpha > _TINY
@@ -392,7 +422,7 @@ def _dual(m: Model, lp: Linear) -> int:
         for k in range(states):
             column[k] = 0.0
             for e in range(m.first[entering], m.first[entering + 1]):
-                column[k] += lp.inverse[k, m.index[e]] * m.entry[e]
+                column[k] += lp.inverse[k, m.column[e]] * m.entry[e]
         pivots += 1
         lp.top[out] = excess > 0.0
         lp.basis[leaving] = entering
@@ -522,34 +552,37 @@ def _couple(
 
 @_compiled
 def _save(lp: Linear, to: Linear) -> None:
-    to.basis[:] = lp.basis
-    to.place[:] = lp.place
-    to.top[:] = lp.top
-    to.inverse[:] = lp.inverse
-    to.gain[:] = lp.gain
-    to.price[:] = lp.price
+    _copy(lp.basis, to.basis)
+    _copy(lp.place, to.place)
+    _copy(lp.top, to.top)
+    for k in range(len(lp.basis)):
+        _copy(lp.inverse[k], to.inverse[k])
+    _copy(lp.gain, to.gain)
+    _copy(lp.price, to.price)
 
 
 @_compiled
 def flow(
     m: Model,
     lp: Linear,
-    choice: Ints,
+    basis: Ints,
     allowed: Flags,
     visits: Floats,
     kappa: float,
     tight: Floats,
-) -> bool:
-    """Solve the programme of one leaf, with bounds drawn in by `tight`, from a policy's basis."""
+) -> float:
+    """Solve the programme of one leaf, with bounds drawn in by `tight`; return its bound."""
     forced = _forced(m, allowed)
     if not _box(m, lp, allowed, forced, visits, kappa):
-        return False
+        return -np.inf
     for p in range(len(lp.place)):
         if lp.high[p] - lp.low[p] > 2.0 * tight[p]:
             lp.low[p] += tight[p]
             lp.high[p] -= tight[p]
-    _start(m, lp, choice)
-    return _dual(m, lp) == 0
+    _copy(basis, lp.basis)
+    if not _factor(m, lp):
+        _start(m, lp, m.worst)
+    return _worth(m, lp) - kappa * m.bad if _dual(m, lp) == 0 else -np.inf
 
 
 @_compiled
@@ -571,8 +604,8 @@ def _forced(m: Model, allowed: Flags) -> Flags:
 
 @_compiled
 def _push(pool: Pool, node: int) -> None:
-    heap, k = pool.heap, pool.count[1]
-    pool.count[1] += 1
+    heap, k = pool.heap, pool.counts[1]
+    pool.counts[1] += 1
     while k > 0:
         up = (k - 1) // 2
         if pool.bound[heap[up]] <= pool.bound[node]:
@@ -586,8 +619,8 @@ def _push(pool: Pool, node: int) -> None:
 def _pop(pool: Pool) -> int:
     heap = pool.heap
     result = heap[0]
-    pool.count[1] -= 1
-    size = pool.count[1]
+    pool.counts[1] -= 1
+    size = pool.counts[1]
     node = heap[size]
     k = 0
     while True:
@@ -610,27 +643,27 @@ def _pop(pool: Pool) -> int:
 @_compiled
 def _child(pool: Pool, parent: int, starts: Ints, state: int, allowed: Flags) -> int:
     """Add a node that allows in `state` what `allowed` says, and elsewhere what its parent does."""
-    node = pool.count[0]
-    pool.count[0] += 1
+    node = pool.counts[0]
+    pool.counts[0] += 1
     pool.parent[node] = parent
     pool.state[node] = -1
     pool.kind[node] = OPEN
     pool.source[node] = pool.source[parent]
     pool.kappa[node] = pool.kappa[parent]
     pool.bound[node] = pool.bound[parent]
-    pool.allowed[node] = pool.allowed[parent]
+    _copy(pool.allowed[parent], pool.allowed[node])
     for p in range(starts[state], starts[state + 1]):
         pool.allowed[node, p] = allowed[p]
-    pool.basis[node] = pool.basis[parent]
-    pool.top[node] = pool.top[parent]
-    pool.choice[node] = pool.choice[parent]
+    _copy(pool.basis[parent], pool.basis[node])
+    _copy(pool.top[parent], pool.top[node])
+    _copy(pool.choice[parent], pool.choice[node])
     pool.kind[parent] = BRANCHED
     pool.state[parent] = state
     return int(node)
 
 
 @_compiled
-def _only(starts: Ints, pairs: int, pair: int) -> Flags:
+def _only(pairs: int, pair: int) -> Flags:
     flags = np.zeros(pairs, np.bool_)
     flags[pair] = True
     return flags
@@ -655,26 +688,30 @@ def _expand(
     other, other_value = np.zeros((states, states)), np.zeros(states)
     scores, bounded, multiplier = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
     gone = np.zeros(pairs, np.bool_)
-    reach = m.reach.copy()
+    allowed, inside = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
+    taken = np.zeros(pairs, np.bool_)
+    reach = np.empty((states, states))
+    for s in range(states):
+        _copy(m.reach[s], reach[s])
     choice = np.zeros(states, np.int64)
     saved = np.zeros(states, np.int64)
-    lp.basis[:] = pool.basis[node]
-    lp.top[:] = pool.top[node]
+    _copy(pool.basis[node], lp.basis)
+    _copy(pool.top[node], lp.top)
     if not _factor(m, lp):
         _start(m, lp, m.worst)
     for _ in range(1000):
         # No policy is bad: a value leaf.
-        allowed = pool.allowed[node].copy()
-        choice[:] = pool.choice[node]
-        total = _worst(m, allowed, choice, visits, value)
-        pool.choice[node] = choice
+        _copy(pool.allowed[node], allowed)
+        _copy(pool.choice[node], choice)
+        total = worst(m, allowed, choice, visits, value)
+        _copy(choice, pool.choice[node])
         if total > m.bad + _RETURN:
             pool.kind[node] = VALUE
             return -1
         # Pairs that no bad policy takes.
-        saved[:] = choice
+        _copy(choice, saved)
         for s in range(states):
-            gone[:] = False
+            _fill(gone, 0, pairs)
             left = 0
             for p in range(m.starts[s], m.starts[s + 1]):
                 if not allowed[p]:
@@ -684,18 +721,18 @@ def _expand(
                     continue
                 if _changed_return(m, p, total, visits, value) <= m.bad + _RETURN:
                     continue
-                inside = allowed.copy()
-                inside[m.starts[s] : m.starts[s + 1]] = False
+                _copy(allowed, inside)
+                _fill(inside, m.starts[s], m.starts[s + 1])
                 inside[p] = True
-                choice[:] = saved
+                _copy(saved, choice)
                 choice[s] = p
-                if _worst(m, inside, choice, other, other_value) > m.bad + _RETURN:
+                if worst(m, inside, choice, other, other_value) > m.bad + _RETURN:
                     gone[p] = True
-            if gone.any():
+            if _some(gone, 0, pairs):
+                leaf = _child(pool, node, m.starts, s, gone)
+                pool.kind[leaf] = VALUE
                 for p in range(m.starts[s], m.starts[s + 1]):
                     if gone[p]:
-                        leaf = _child(pool, node, m.starts, s, _only(m.starts, pairs, p))
-                        pool.kind[leaf] = VALUE
                         allowed[p] = False
                 node = _child(pool, node, m.starts, s, allowed)
         # The bound of what remains.
@@ -714,34 +751,38 @@ def _expand(
         pool.kappa[node] = kappa
         pool.bound[node] = max(bound, pool.bound[node]) if bound > -np.inf else pool.bound[node]
         pool.source[node] = node
-        pool.basis[node] = lp.basis
-        pool.top[node] = lp.top
+        _copy(lp.basis, pool.basis[node])
+        _copy(lp.top, pool.top[node])
         if _closes(bound, kappa, enough, tight):
             pool.kind[node] = CIRCULATION
             pool.bound[node] = bound
             return -1
-        if forced.sum() == states:
+        count = 0
+        for p in range(pairs):
+            count += forced[p]
+        if count == states:
             pool.kind[node] = SINGLE
             return node
         _box(m, lp, allowed, forced, bounded, kappa)
         _dual(m, lp)
-        pool.basis[node] = lp.basis
-        pool.top[node] = lp.top
+        _copy(lp.basis, pool.basis[node])
+        _copy(lp.top, pool.top[node])
         _save(lp, kept)
         # What each pair would cost if it were taken.
         eliminated = False
         chosen, lightest = -1, np.inf
         gap = max(enough - bound, 1e-9 * enough)
         for s in range(states):
-            if forced[m.starts[s] : m.starts[s + 1]].any():
+            if _some(forced, m.starts[s], m.starts[s + 1]):
                 continue
-            gone[:] = False
+            _fill(gone, 0, pairs)
             weight, left = 0.0, 0
             for p in range(m.starts[s], m.starts[s + 1]):
                 if not allowed[p]:
                     continue
-                inside, taken = allowed.copy(), forced.copy()
-                inside[m.starts[s] : m.starts[s + 1]] = False
+                _copy(allowed, inside)
+                _copy(forced, taken)
+                _fill(inside, m.starts[s], m.starts[s + 1])
                 inside[p] = True
                 taken[p] = True
                 found, at = _couple(m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3)
@@ -749,14 +790,14 @@ def _expand(
                 scores[p], multiplier[p] = max(found, bound), at if found > bound else kappa
                 if _closes(found, at, enough, tight):
                     gone[p] = True
-                    leaf = _child(pool, node, m.starts, s, _only(m.starts, pairs, p))
+                    leaf = _child(pool, node, m.starts, s, _only(pairs, p))
                     pool.kind[leaf] = CIRCULATION
                     pool.kappa[leaf] = at
                     pool.bound[leaf] = found
                 else:
                     left += 1
                     weight += np.exp(-6.0 * min(1.0, (scores[p] - bound) / gap))
-            if gone.any():
+            if _some(gone, 0, pairs):
                 eliminated = True
                 for p in range(m.starts[s], m.starts[s + 1]):
                     if gone[p]:
@@ -772,7 +813,7 @@ def _expand(
             continue
         for p in range(m.starts[chosen], m.starts[chosen + 1]):
             if allowed[p]:
-                branch = _child(pool, node, m.starts, chosen, _only(m.starts, pairs, p))
+                branch = _child(pool, node, m.starts, chosen, _only(pairs, p))
                 pool.bound[branch] = max(scores[p], pool.bound[node])
                 pool.kappa[branch] = multiplier[p]
                 _push(pool, branch)
@@ -790,11 +831,11 @@ def search(
     """
     room = len(pool.parent) - 4 * len(m.owner)
     for _ in range(budget):
-        if pool.count[1] == 0:
+        if pool.counts[1] == 0:
             return READY, -1
-        if pool.count[0] > room:
+        if pool.counts[0] > room:
             return FULL, -1
-        pool.count[2] += 1
+        pool.counts[2] += 1
         single = _expand(m, pool, _pop(pool), lp, kept, enough, tight)
         if single >= 0:
             return CLIMBED, single
@@ -818,7 +859,8 @@ def _cost(m: Model, lp: Linear, choice: Ints) -> float:
         lp.low[p], lp.high[p] = 0.0, m.weight[p]
     for s in range(len(choice)):
         lp.low[choice[s]] = -m.weight[choice[s]]
-    lp.right[:] = 0.0
+    for t in range(len(choice)):
+        lp.right[t] = 0.0
     if _dual(m, lp) == 0:
         return _worth(m, lp)
     _start(m, lp, choice)
@@ -835,11 +877,11 @@ def climb(m: Model, lp: Linear, choice: Ints, seed: Ints, kicks: int, best: Ints
     visits, value = np.zeros((states, states)), np.zeros(states)
     order = np.arange(states)
     _start(m, lp, choice)
-    best[:] = choice
+    _copy(choice, best)
     least = _cost(m, lp, choice)
     for kick in range(kicks + 1):
         if kick > 0:
-            choice[:] = best
+            _copy(best, choice)
             for _ in range(1 + _random(seed, max(2, states // 3))):
                 s = _random(seed, states)
                 choice[s] = m.starts[s] + _random(seed, m.starts[s + 1] - m.starts[s])
@@ -878,5 +920,5 @@ def climb(m: Model, lp: Linear, choice: Ints, seed: Ints, kicks: int, best: Ints
                         choice[s] = old
         if current < least:
             least = current
-            best[:] = choice
+            _copy(choice, best)
     return least

@@ -98,7 +98,8 @@ def search(
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
-) -> Outcome:
+    patience: int | None = None,
+) -> Outcome | None:
     """Search for the cheapest bad policy and the proof that none is cheaper.
 
     Parameters
@@ -111,14 +112,16 @@ def search(
         is found.
     report : callable, optional
         Receives a `Progress` now and then.
+    patience : int, optional
+        Give up beyond so many nodes.
 
     Returns
     -------
-    Outcome
-        If nothing stopped it: with `enough`, either the witness costs at most `enough` or `lower`
-        is more; without, `lower` equals the cost of the witness.
+    Outcome or None
+        None if it gave up. If nothing stopped it: with `enough`, either the witness costs at most
+        `enough` or `lower` is more; without, `lower` equals the cost of the witness.
     """
-    return Search(question, limits, enough, report).run()
+    return Search(question, limits, enough, report).run(patience)
 
 
 class Search:
@@ -149,14 +152,17 @@ class Search:
 
     # -- the search ------------------------------------------------------------------------
 
-    def run(self) -> Outcome:
+    def run(self, patience: int | None = None) -> Outcome | None:
+        """Search from the root; return None once there are more nodes than `patience`."""
         self._improve_witness()
         if not self.settled():
             self._open_root()
-        stopped = self._explore()
+        stopped = self._explore(patience)
         if self.settled():
             # Either the question is decided by the witness, or the least cost is 0.
             self.root = trivial_root(self.question)
+        elif self.open:
+            return None
         costs = [n.content.cost for n in walk(self.root) if isinstance(n.content, CirculationLeaf)]
         return Outcome(self.root, min(costs), self.witness, stopped, self.nodes)
 
@@ -166,7 +172,7 @@ class Search:
         self._push(node, 0.0)
         self._explore()
 
-    def _explore(self) -> str | None:
+    def _explore(self, patience: int | None = None) -> str | None:
         """Expand open nodes until there are none or a limit is reached, and close what is left."""
         stopped = None
         while self.open and not self.settled():
@@ -174,13 +180,16 @@ class Search:
             stopped = self.limits.reached(self.nodes, reserve)
             if stopped:
                 break
+            if patience is not None and self.nodes > patience:
+                return None
             bound, _, node = heapq.heappop(self.open)
             self._expand(node, bound)
             if self.report:
                 self.report(Progress(self.nodes, len(self.open), bound, self._threshold()))
-        for _, _, node in self.open:
-            node.content = self._circulation(node)
-        self.open.clear()
+        if not self.settled():
+            for _, _, node in self.open:
+                node.content = self._circulation(node)
+            self.open.clear()
         return stopped
 
     def settled(self) -> bool:
@@ -214,7 +223,7 @@ class Search:
                 best = min(best, cost)
 
     def offer(self, choice: Iterable[int]) -> Fraction:
-        """Take the policy as the new witness if it is bad and cheaper, exactly; return its return."""
+        """Take the policy as the witness if it is bad and cheaper, exactly; return its return."""
         ranges = self.question.mdp.pair_ranges
         actions = tuple(int(pair) - pairs.start for pairs, pair in zip(ranges, choice, strict=True))
         policy = Policy.deterministic(self.question.mdp, actions)
