@@ -20,8 +20,9 @@ from symsafe.certificate import (
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
+from symsafe.engine.search import search
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
-from symsafe.engine.tree import Outcome, Progress, search, trivial_root
+from symsafe.engine.tree import Outcome, Progress, trivial_root
 from symsafe.engine.witness import cheapest_witness
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction

@@ -41,7 +41,7 @@ from symsafe.engine.limits import Limits
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.penalty import Penalty, highest
 from symsafe.engine.question import Question
-from symsafe.engine.tree import search
+from symsafe.engine.search import search
 from symsafe.theorems import THEOREMS, theorem_4_1, theorem_4_2
 
 EXACT = ("linear", "l2", "chi2", "tv")

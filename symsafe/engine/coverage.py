@@ -21,7 +21,8 @@ from symsafe.engine.local_search import local_optima
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
 from symsafe.engine.scout import Scout
-from symsafe.engine.tree import Outcome, Progress, search
+from symsafe.engine.search import search
+from symsafe.engine.tree import Outcome, Progress
 from symsafe.engine.witness import Witness, cheapest_witness
 from symsafe.errors import EngineError, InputError
 from symsafe.exact import exact

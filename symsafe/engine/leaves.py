@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, lcm
@@ -128,7 +128,7 @@ class LeafMaker:
         return maximise(question.rewards, self.rows, initial, lower, weights).point
 
     def potentials(
-        self, allowed: Allowed, reach: Floats
+        self, allowed: Allowed, reach: Floats, targets: Iterable[int] | None = None
     ) -> Iterator[tuple[int, tuple[Fraction, ...]]]:
         """Yield the proposed hitting bounds, rounded up, that hold exactly on `allowed`.
 
@@ -137,7 +137,7 @@ class LeafMaker:
         """
         grid, states = self.grid, range(len(allowed))
         lift = ceil(self.horizon)
-        for target in states:
+        for target in states if targets is None else targets:
             heights = [
                 grid
                 if state == target

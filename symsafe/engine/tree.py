@@ -30,7 +30,7 @@ from symsafe.engine.witness import Witness, cheapest_witness, faithful_witness
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["Node", "Outcome", "Progress", "Split", "search", "trivial_root", "walk"]
+__all__ = ["Node", "Outcome", "Progress", "Search", "Split", "search", "trivial_root", "walk"]
 
 _RETURN_TOLERANCE = 1e-9
 _BOUND_TOLERANCE = 1e-9
@@ -98,7 +98,8 @@ def search(
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
-) -> Outcome:
+    patience: int | None = None,
+) -> Outcome | None:
     """Search for the cheapest bad policy and the proof that none is cheaper.
 
     Parameters
@@ -111,18 +112,21 @@ def search(
         is found.
     report : callable, optional
         Receives a `Progress` now and then.
+    patience : int, optional
+        Give up beyond so many nodes.
 
     Returns
     -------
-    Outcome
-        If nothing stopped it: with `enough`, either the witness costs at most `enough` or `lower`
-        is more; without, `lower` equals the cost of the witness.
+    Outcome or None
+        None if it gave up. If nothing stopped it: with `enough`, either the witness costs at most
+        `enough` or `lower` is more; without, `lower` equals the cost of the witness.
     """
-    question.require_unregularised()
-    return _Search(question, limits, enough, report).run()
+    return Search(question, limits, enough, report).run(patience)
 
 
-class _Search:
+class Search:
+    """A running search; `symsafe.engine.fast` uses its parts where floats do not suffice."""
+
     def __init__(
         self,
         question: Question,
@@ -148,34 +152,52 @@ class _Search:
 
     # -- the search ------------------------------------------------------------------------
 
-    def run(self) -> Outcome:
+    def run(self, patience: int | None = None) -> Outcome | None:
+        """Search from the root; return None once there are more nodes than `patience`."""
         self._improve_witness()
-        if not self._settled():
+        if not self.settled():
             self._open_root()
+        stopped = self._explore(patience)
+        if self.settled():
+            # Either the question is decided by the witness, or the least cost is 0.
+            self.root = trivial_root(self.question)
+        elif self.open:
+            return None
+        costs = [n.content.cost for n in walk(self.root) if isinstance(n.content, CirculationLeaf)]
+        return Outcome(self.root, min(costs), self.witness, stopped, self.nodes)
+
+    def close(self, node: Node) -> None:
+        """Close an open node: by a search below it, or if a limit is reached by any bound."""
+        self.nodes += 1
+        self._push(node, 0.0)
+        self._explore()
+
+    def _explore(self, patience: int | None = None) -> str | None:
+        """Expand open nodes until there are none or a limit is reached, and close what is left."""
         stopped = None
-        while self.open and not self._settled():
+        while self.open and not self.settled():
             reserve = _CLOSING * self.exact_seconds * len(self.open)
             stopped = self.limits.reached(self.nodes, reserve)
             if stopped:
                 break
+            if patience is not None and self.nodes > patience:
+                return None
             bound, _, node = heapq.heappop(self.open)
             self._expand(node, bound)
             if self.report:
                 self.report(Progress(self.nodes, len(self.open), bound, self._threshold()))
-        if self._settled():
-            # Either the question is decided by the witness, or the least cost is 0.
-            self.root = trivial_root(self.question)
-        else:
+        if not self.settled():
             for _, _, node in self.open:
                 node.content = self._circulation(node)
-        costs = [n.content.cost for n in walk(self.root) if isinstance(n.content, CirculationLeaf)]
-        return Outcome(self.root, min(costs), self.witness, stopped, self.nodes)
+            self.open.clear()
+        return stopped
 
-    def _settled(self) -> bool:
-        """Whether the witness alone answers the question."""
+    def settled(self) -> bool:
+        """Return whether the witness alone answers the question."""
         return self.witness.cost <= (0 if self.enough is None else self.enough)
 
-    def _passes(self, cost: Fraction) -> bool:
+    def passes(self, cost: Fraction) -> bool:
+        """Return whether bad policies of at least this cost need no further search."""
         return cost >= self.witness.cost if self.enough is None else cost > self.enough
 
     def _threshold(self) -> float:
@@ -187,7 +209,7 @@ class _Search:
 
     def _improve_witness(self) -> None:
         def stop() -> bool:
-            return self._settled() or self.limits.reached() is not None
+            return self.settled() or self.limits.reached() is not None
 
         if stop():
             return
@@ -197,11 +219,11 @@ class _Search:
         best = float(self.witness.cost / self.question.reward_range)
         for cost, choice in local_optima(self.guide, start, stop):
             if cost < best * (1 - _BOUND_TOLERANCE):
-                self._offer(choice)
+                self.offer(choice)
                 best = min(best, cost)
 
-    def _offer(self, choice: Iterable[int]) -> None:
-        """Take the policy as the new witness if it is bad and cheaper, exactly."""
+    def offer(self, choice: Iterable[int]) -> Fraction:
+        """Take the policy as the witness if it is bad and cheaper, exactly; return its return."""
         ranges = self.question.mdp.pair_ranges
         actions = tuple(int(pair) - pairs.start for pairs, pair in zip(ranges, choice, strict=True))
         policy = Policy.deterministic(self.question.mdp, actions)
@@ -211,6 +233,7 @@ class _Search:
             and candidate.cost < self.witness.cost
         ):
             self.witness = candidate
+        return candidate.policy_return
 
     # -- nodes -------------------------------------------------------------------------------
 
@@ -218,14 +241,15 @@ class _Search:
         """Declare occupancy bounds, drop duplicate and hopeless pairs, open what remains."""
         reach = self.guide.hitting(self._mask(self.root.allowed))
         self.root.hitting = dict(self.leaves.potentials(self.root.allowed, reach))
-        node = self._without_duplicates(self.root)
+        node = self.without_duplicates(self.root)
         if not self._try_close(node):
             self._circulation(node)  # to know what closing the open nodes will take
             rest = self._without_hopeless(node)
             if rest is not None and (rest is node or not self._try_close(rest)):
                 self._push(rest, -np.inf)
 
-    def _without_duplicates(self, node: Node) -> Node:
+    def without_duplicates(self, node: Node) -> Node:
+        """Split off pairs that repeat another one; return the node of the others."""
         mdp, weights = self.question.mdp, self.question.weights
         for state, pairs in enumerate(node.allowed):
             kinds: dict[object, list[int]] = {}
@@ -327,11 +351,11 @@ class _Search:
         if single:
             # The value leaf failed, so the policy is bad. Its exact cost, without coupling, is at
             # least that of the witness, or in a decision answers the question.
-            self._offer(pairs[0] for pairs in node.allowed)
+            self.offer(pairs[0] for pairs in node.allowed)
             node.guess = replace(node.guess, kappa=0.0)
         if single or node.guess.bound >= threshold * (1 - _BOUND_TOLERANCE):
             leaf = self._circulation(node)
-            if self._passes(leaf.cost):
+            if self.passes(leaf.cost):
                 node.content = leaf
                 return True
         return False

@@ -35,7 +35,7 @@ from symsafe.engine.parametric.functions import (
 )
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
-from symsafe.engine.tree import search
+from symsafe.engine.search import search
 from symsafe.engine.witness import Witness, bellman_rows
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, entry

@@ -21,7 +21,7 @@ from symsafe.engine.parametric.cells import CellProver
 from symsafe.engine.parametric.functions import value_at
 from symsafe.engine.parametric.subdivision import Subdivision
 from symsafe.engine.question import Question
-from symsafe.engine.tree import search
+from symsafe.engine.search import search
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, entry
 from symsafe.model import DataDistribution, ParameterSpace, SafetyProblem

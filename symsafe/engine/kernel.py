@@ -1,0 +1,924 @@
+"""The compiled float search over partial policies; it proposes a tree, `forest` makes it exact.
+
+Loading this module loads numba, so it is imported only where a search is long enough to gain from
+it. Everything here is floating point and decides nothing.
+
+Units: rewards in [0, 1], data weights times the number of pairs, so that costs, flows and
+multipliers are those of CERTIFICATE.md times the number of pairs. `E` is stored by rows; row p is
+the column of the linear programme that belongs to pair p.
+
+The linear programme of a node, for a multiplier kappa, is that of a circulation leaf: maximise
+<y, R> - kappa b over the flows y of rules 1 to 3. All its variables are boxed, so any basis can be
+made dual feasible by moving variables to their other bound, and a bounded dual simplex with bound
+flips continues from the basis of another node. Its optimum is concave in kappa; the dual gives
+the slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "BRANCHED",
+    "CIRCULATION",
+    "CLIMBED",
+    "FULL",
+    "OPEN",
+    "PAUSED",
+    "READY",
+    "SINGLE",
+    "VALUE",
+    "Linear",
+    "Model",
+    "Pool",
+    "climb",
+    "flow",
+    "hitting",
+    "linear",
+    "returned",
+    "search",
+    "visited",
+    "worst",
+]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+F = TypeVar("F", bound=Callable[..., object])
+
+OPEN, BRANCHED, VALUE, CIRCULATION, SINGLE = range(5)
+"""What a node of the pool is: waiting, split, a leaf of one of two kinds, or a policy below the
+threshold that waits for its exact evaluation."""
+
+READY, PAUSED, FULL, CLIMBED = range(4)
+"""Why `search` returned: nothing is open, its budget is spent, the pool is too small, or a policy
+was found that looks cheaper than the threshold."""
+
+_TINY = 1e-9
+_MARGIN = 1e-5
+_RETURN = 2e-6
+_SWEEPS = 24
+
+
+def _compiled(function: F) -> F:
+    # Only what Python calls gets the wrapper for it; that halves the time to compile.
+    inner = function.__name__.startswith("_")
+    jit: Any = numba.njit
+    options = {"cache": True, "nogil": True, "error_model": "numpy"}
+    return cast(F, jit(no_cpython_wrapper=inner, **options)(function))
+
+
+class Model(NamedTuple):
+    """A question in floats: S states, n pairs."""
+
+    starts: Ints  # (S + 1): the first pair of each state
+    owner: Ints  # (n): the state of each pair
+    first: Ints  # (n + 1): where row p of E begins in `column` and `entry`
+    column: Ints
+    entry: Floats
+    reward: Floats  # (n)
+    weight: Floats  # (n)
+    initial: Floats  # (S)
+    worst: Ints  # (S): the pairs of a policy of least return
+    reach: Floats  # (S, S): hitting bounds [target, state] for all policies
+    bad: float
+    coarse: float  # what rounding a hitting bound may add
+
+
+class Linear(NamedTuple):
+    """The state of one linear programme."""
+
+    basis: Ints  # (S)
+    place: Ints  # (n): position in the basis, or -1
+    top: Flags  # (n): whether a non-basic variable is at its upper bound
+    inverse: Floats  # (S, S)
+    value: Floats  # (S): of the basic variables
+    gain: Floats  # (n): reduced costs
+    price: Floats  # (S)
+    low: Floats  # (n)
+    high: Floats  # (n)
+    right: Floats  # (S)
+    row: Floats  # (n)
+
+
+class Pool(NamedTuple):
+    """The nodes found so far; node 0 is the root, children come after their parent."""
+
+    parent: Ints
+    state: Ints  # at which it is split
+    kind: Ints
+    source: Ints  # the node whose allowed pairs gave the hitting bounds in use
+    kappa: Floats
+    bound: Floats
+    allowed: Flags  # (capacity, n)
+    basis: Ints  # (capacity, S)
+    top: Flags  # (capacity, n)
+    choice: Ints  # (capacity, S): a policy of least return
+    heap: Ints
+    counts: Ints  # (4): nodes, size of the heap, expanded, seed
+
+
+def linear(states: int, pairs: int) -> Linear:
+    """Return room for a linear programme."""
+    return Linear(
+        np.zeros(states, np.int64),
+        np.zeros(pairs, np.int64),
+        np.zeros(pairs, np.bool_),
+        np.zeros((states, states)),
+        np.zeros(states),
+        np.zeros(pairs),
+        np.zeros(states),
+        np.zeros(pairs),
+        np.zeros(pairs),
+        np.zeros(states),
+        np.zeros(pairs),
+    )
+
+
+# Slices, `any` and `sum` of arrays take numba seconds to compile; loops take none.
+
+
+@_compiled
+def _copy(source: NDArray[Any], to: NDArray[Any]) -> None:
+    for i in range(len(source)):
+        to[i] = source[i]
+
+
+@_compiled
+def _fill(flags: Flags, start: int, stop: int) -> None:
+    for i in range(start, stop):
+        flags[i] = False
+
+
+@_compiled
+def _some(flags: Flags, start: int, stop: int) -> bool:
+    for i in range(start, stop):  # noqa: SIM110
+        if flags[i]:
+            return True
+    return False
+
+
+# -- linear algebra -----------------------------------------------------------------------------
+
+
+@_compiled
+def _invert(matrix: Floats, inverse: Floats) -> bool:
+    """Invert in place by Gauss and Jordan with row exchanges; false if it looks singular."""
+    size = len(matrix)
+    for i in range(size):
+        for j in range(size):
+            inverse[i, j] = 1.0 if i == j else 0.0
+    for k in range(size):
+        best, pivot = 0.0, k
+        for i in range(k, size):
+            if abs(matrix[i, k]) > best:
+                best, pivot = abs(matrix[i, k]), i
+        if best < 1e-11:
+            return False
+        if pivot != k:
+            for j in range(size):
+                matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
+                inverse[k, j], inverse[pivot, j] = inverse[pivot, j], inverse[k, j]
+        scale = 1.0 / matrix[k, k]
+        for j in range(size):
+            matrix[k, j] *= scale
+            inverse[k, j] *= scale
+        for i in range(size):
+            factor = matrix[i, k]
+            if i != k and factor != 0.0:
+                for j in range(size):
+                    matrix[i, j] -= factor * matrix[k, j]
+                    inverse[i, j] -= factor * inverse[k, j]
+    return True
+
+
+@_compiled
+def _apply(m: Model, pair: int, potential: Floats) -> float:
+    """Return (E potential)(pair)."""
+    total = 0.0
+    for k in range(m.first[pair], m.first[pair + 1]):
+        total += m.entry[k] * potential[m.column[k]]
+    return total
+
+
+# -- policies -----------------------------------------------------------------------------------
+
+
+@_compiled
+def returned(m: Model, choice: Ints, visits: Floats, value: Floats) -> float:
+    """Fill in the inverse of I - gamma P and the values of a policy; return its return."""
+    states = len(choice)
+    matrix = np.zeros((states, states))
+    for s in range(states):
+        for k in range(m.first[choice[s]], m.first[choice[s] + 1]):
+            matrix[s, m.column[k]] = m.entry[k]
+    _invert(matrix, visits)
+    total = 0.0
+    for s in range(states):
+        value[s] = 0.0
+        for t in range(states):
+            value[s] += visits[s, t] * m.reward[choice[t]]
+        total += m.initial[s] * value[s]
+    return total
+
+
+@_compiled
+def worst(m: Model, allowed: Flags, choice: Ints, visits: Floats, value: Floats) -> float:
+    """Improve `choice` to a policy of least return among those allowed; return that return."""
+    states = len(choice)
+    for s in range(states):
+        if not allowed[choice[s]]:
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if allowed[p]:
+                    choice[s] = p
+    while True:
+        total = returned(m, choice, visits, value)
+        changed = False
+        for s in range(states):
+            least = -_TINY
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if allowed[p]:
+                    outlook = m.reward[p] - _apply(m, p, value)
+                    if outlook < least:
+                        least, choice[s], changed = outlook, p, True
+        if not changed:
+            return total
+
+
+@_compiled
+def _changed_return(m: Model, pair: int, total: float, visits: Floats, value: Floats) -> float:
+    """Return the return of the policy evaluated last, with `pair` taken in its state instead."""
+    s = m.owner[pair]
+    below, reached = 0.0, 0.0
+    for k in range(m.first[pair], m.first[pair + 1]):
+        below += m.entry[k] * visits[m.column[k], s]
+    for t in range(len(value)):
+        reached += m.initial[t] * visits[t, s]
+    return float(total + reached * (m.reward[pair] - _apply(m, pair, value)) / below)
+
+
+@_compiled
+def hitting(m: Model, allowed: Flags, reach: Floats, sweeps: int) -> None:
+    """Lower the hitting bounds `reach` [target, state] to those of the allowed pairs.
+
+    Monotone sweeps from above: stopping at any time leaves upper bounds.
+    """
+    states = len(m.initial)
+    for target in range(states):
+        height = reach[target]
+        for _ in range(sweeps):
+            moved = 0.0
+            for t in range(states):
+                if t == target:
+                    continue
+                best = 0.0
+                for p in range(m.starts[t], m.starts[t + 1]):
+                    if allowed[p]:
+                        # Row p of E has 1 - gamma tau(t|t,a) at t.
+                        ahead = height[t] - _apply(m, p, height)
+                        best = max(best, ahead)
+                if best < height[t]:
+                    moved = max(moved, height[t] - best)
+                    height[t] = best
+            if moved < 1e-9:
+                break
+
+
+@_compiled
+def visited(m: Model, allowed: Flags, reach: Floats, visits: Floats) -> None:
+    """Fill in the occupancy bounds that the hitting bounds, rounded up, give."""
+    height = np.empty(len(m.initial))
+    for s in range(len(m.initial)):
+        start = 0.0
+        for t in range(len(height)):
+            height[t] = 1.0 if t == s else min(1.0, reach[s, t] + m.coarse)
+            start += m.initial[t] * height[t]
+        for p in range(m.starts[s], m.starts[s + 1]):
+            visits[p] = start / _apply(m, p, height) if allowed[p] else 0.0
+
+
+# -- the linear programme -----------------------------------------------------------------------
+
+
+@_compiled
+def _factor(m: Model, lp: Linear) -> bool:
+    """Invert the basis and price it."""
+    states, pairs = len(lp.basis), len(lp.place)
+    matrix = np.zeros((states, states))
+    for p in range(pairs):
+        lp.place[p] = -1
+    for k in range(states):
+        p = lp.basis[k]
+        lp.place[p] = k
+        for e in range(m.first[p], m.first[p + 1]):
+            matrix[m.column[e], k] = m.entry[e]
+    if not _invert(matrix, lp.inverse):
+        return False
+    for t in range(states):
+        lp.price[t] = 0.0
+        for k in range(states):
+            lp.price[t] += m.reward[lp.basis[k]] * lp.inverse[k, t]
+    for p in range(pairs):
+        lp.gain[p] = 0.0 if lp.place[p] >= 0 else m.reward[p] - _apply(m, p, lp.price)
+    return True
+
+
+@_compiled
+def _start(m: Model, lp: Linear, choice: Ints) -> None:
+    """Take the pairs of a policy as the basis, which is never singular."""
+    _copy(choice, lp.basis)
+    _factor(m, lp)
+
+
+@_compiled
+def _settle(lp: Linear) -> None:
+    """Move non-basic variables to the bound at which the basis is dual feasible."""
+    for p in range(len(lp.place)):
+        if lp.place[p] < 0:
+            if lp.gain[p] > 1e-12:
+                lp.top[p] = True
+            elif lp.gain[p] < -1e-12:
+                lp.top[p] = False
+
+
+@_compiled
+def _basics(m: Model, lp: Linear) -> None:
+    """Solve for the basic variables."""
+    states = len(lp.basis)
+    rest = np.empty(states)
+    _copy(lp.right, rest)
+    for p in range(len(lp.place)):
+        if lp.place[p] < 0:
+            at = lp.high[p] if lp.top[p] else lp.low[p]
+            if at != 0.0:
+                for e in range(m.first[p], m.first[p + 1]):
+                    rest[m.column[e]] -= m.entry[e] * at
+    for k in range(states):
+        total = 0.0
+        for t in range(states):
+            total += lp.inverse[k, t] * rest[t]
+        lp.value[k] = total
+
+
+@_compiled
+def _dual(m: Model, lp: Linear) -> int:
+    """Run the dual simplex; return 0 at an optimum, 1 if infeasible, 2 if it gave up."""
+    states, pairs = len(lp.basis), len(lp.place)
+    column, ratio = np.zeros(states), np.zeros(pairs)
+    _settle(lp)
+    pivots = 0
+    for _ in range(200 + 20 * states):
+        _basics(m, lp)
+        leaving, most, excess = -1, 0.0, 0.0
+        for k in range(states):
+            p = lp.basis[k]
+            off = lp.value[k] - lp.high[p]
+            if off < 0.0:
+                off = min(0.0, lp.value[k] - lp.low[p])
+            if abs(off) > _TINY:
+                norm = 0.0
+                for t in range(states):
+                    norm += lp.inverse[k, t] * lp.inverse[k, t]
+                if off * off > most * norm:
+                    leaving, most, excess = k, off * off / norm, off
+        if leaving < 0:
+            return 0
+        sign = 1.0 if excess > 0.0 else -1.0
+        for p in range(pairs):
+            ratio[p] = np.inf
+            if lp.place[p] < 0:
+                alpha = 0.0
+                for e in range(m.first[p], m.first[p + 1]):
+                    alpha += lp.inverse[leaving, m.column[e]] * m.entry[e]
+                lp.row[p] = alpha
+                # Above its bound the basic variable falls when a variable with alpha > 0 rises.
+                helps = sign * alpha < -_TINY if lp.top[p] else sign * alpha > _TINY
+                if helps and lp.high[p] > lp.low[p]:
+                    ratio[p] = abs(lp.gain[p] / alpha)
+        slope, entering = abs(excess), -1
+        while True:
+            best = -1
+            for p in range(pairs):
+                if ratio[p] < np.inf and (
+                    best < 0
+                    or ratio[p] < ratio[best] - 1e-12
+                    or (ratio[p] < ratio[best] + 1e-12 and abs(lp.row[p]) > abs(lp.row[best]))
+                ):
+                    best = p
+            if best < 0:
+                return 1
+            slope -= abs(lp.row[best]) * (lp.high[best] - lp.low[best])
+            if slope <= 0.0:
+                entering = best
+                break
+            ratio[best] = np.inf
+            lp.top[best] = not lp.top[best]
+        out = lp.basis[leaving]
+        for k in range(states):
+            column[k] = 0.0
+            for e in range(m.first[entering], m.first[entering + 1]):
+                column[k] += lp.inverse[k, m.column[e]] * m.entry[e]
+        pivots += 1
+        lp.top[out] = excess > 0.0
+        lp.basis[leaving] = entering
+        if pivots % 50 == 0 or abs(column[leaving]) < 1e-7:
+            if not _factor(m, lp):
+                return 2
+            _settle(lp)
+            continue
+        step = lp.gain[entering] / lp.row[entering]
+        for p in range(pairs):
+            if lp.place[p] < 0:
+                lp.gain[p] -= step * lp.row[p]
+        lp.gain[out], lp.gain[entering] = -step, 0.0
+        lp.place[out], lp.place[entering] = -1, leaving
+        scale = 1.0 / column[leaving]
+        for t in range(states):
+            lp.inverse[leaving, t] *= scale
+        for k in range(states):
+            if k != leaving and column[k] != 0.0:
+                for t in range(states):
+                    lp.inverse[k, t] -= column[k] * lp.inverse[leaving, t]
+    return 2
+
+
+@_compiled
+def _worth(m: Model, lp: Linear) -> float:
+    total = 0.0
+    for p in range(len(lp.place)):
+        if lp.place[p] < 0:
+            total += m.reward[p] * (lp.high[p] if lp.top[p] else lp.low[p])
+        else:
+            total += m.reward[p] * lp.value[lp.place[p]]
+    return total
+
+
+@_compiled
+def _box(m: Model, lp: Linear, allowed: Flags, forced: Flags, visits: Floats, kappa: float) -> bool:
+    """Set the bounds of the variables; false if they contradict each other."""
+    for p in range(len(lp.place)):
+        low = kappa * visits[p] - m.weight[p] if allowed[p] else 0.0
+        if not forced[p]:
+            low = max(low, 0.0)
+        if low > m.weight[p]:
+            return False
+        lp.low[p], lp.high[p] = low, m.weight[p]
+    for t in range(len(lp.right)):
+        lp.right[t] = kappa * m.initial[t]
+    return True
+
+
+@_compiled
+def _slope(m: Model, lp: Linear, forced: Flags, visits: Floats) -> float:
+    """Return how the optimum changes with kappa."""
+    total = -m.bad
+    for t in range(len(lp.price)):
+        total += m.initial[t] * lp.price[t]
+    for p in range(len(lp.place)):
+        if lp.place[p] < 0 and not lp.top[p] and (forced[p] or lp.low[p] > 0.0):
+            total += lp.gain[p] * visits[p]
+    return total
+
+
+@_compiled
+def _couple(
+    m: Model,
+    lp: Linear,
+    allowed: Flags,
+    forced: Flags,
+    visits: Floats,
+    guess: float,
+    enough: float,
+    tries: int,
+) -> tuple[float, float]:
+    """Maximise the bound over kappa, by tangents; stop once it is `enough`.
+
+    Returns the best bound with its kappa. The basis left behind is that of the last kappa tried.
+    """
+    most = np.inf
+    for p in range(len(lp.place)):
+        if allowed[p] and visits[p] > 0.0:
+            most = min(most, 2.0 * m.weight[p] / visits[p])
+    left, left_bound, left_slope = -1.0, 0.0, 0.0
+    right, right_bound, right_slope = most, -np.inf, 0.0
+    best, best_kappa = -np.inf, 0.0
+    kappa = min(guess, most)
+    for attempt in range(tries):
+        bound = -np.inf
+        slope = -1.0
+        if _box(m, lp, allowed, forced, visits, kappa) and _dual(m, lp) == 0:
+            bound = _worth(m, lp) - kappa * m.bad
+            slope = _slope(m, lp, forced, visits)
+        if bound > best:
+            best, best_kappa = bound, kappa
+        if best >= enough:
+            break
+        if slope > 0.0:
+            left, left_bound, left_slope = kappa, bound, slope
+            if kappa >= most:
+                break
+        else:
+            right, right_bound, right_slope = kappa, bound, slope
+            if kappa <= 0.0:
+                break
+        if left < 0.0:
+            # Nothing is known to the left yet: 0 is always feasible.
+            kappa = 0.0 if attempt > 0 or bound == -np.inf else kappa * 0.5
+            if right_bound > -np.inf and attempt == 0:
+                kappa = right * 0.5
+        elif right_bound == -np.inf:
+            kappa = most if right == most and attempt == 0 else 0.5 * (left + right)
+            if right == most:
+                kappa = min(most, max(2.0 * left, 0.25 * most))
+                if kappa <= left * 1.001:
+                    break
+        else:
+            # Where the two tangents meet.
+            steep = left_slope - right_slope
+            if steep <= 0.0:
+                break
+            meet = (right_bound - left_bound + left_slope * left - right_slope * right) / steep
+            peak = left_bound + left_slope * (meet - left)
+            if peak < best + 2e-3 * enough or peak < enough * 0.3 or not left < meet < right:
+                break
+            kappa = min(max(meet, left + 0.02 * (right - left)), right - 0.02 * (right - left))
+    return best, best_kappa
+
+
+@_compiled
+def _save(lp: Linear, to: Linear) -> None:
+    _copy(lp.basis, to.basis)
+    _copy(lp.place, to.place)
+    _copy(lp.top, to.top)
+    for k in range(len(lp.basis)):
+        _copy(lp.inverse[k], to.inverse[k])
+    _copy(lp.gain, to.gain)
+    _copy(lp.price, to.price)
+
+
+@_compiled
+def flow(
+    m: Model,
+    lp: Linear,
+    basis: Ints,
+    allowed: Flags,
+    visits: Floats,
+    kappa: float,
+    tight: Floats,
+) -> float:
+    """Solve the programme of one leaf, with bounds drawn in by `tight`; return its bound."""
+    forced = _forced(m, allowed)
+    if not _box(m, lp, allowed, forced, visits, kappa):
+        return -np.inf
+    for p in range(len(lp.place)):
+        if lp.high[p] - lp.low[p] > 2.0 * tight[p]:
+            lp.low[p] += tight[p]
+            lp.high[p] -= tight[p]
+    _copy(basis, lp.basis)
+    if not _factor(m, lp):
+        _start(m, lp, m.worst)
+    return _worth(m, lp) - kappa * m.bad if _dual(m, lp) == 0 else -np.inf
+
+
+@_compiled
+def _forced(m: Model, allowed: Flags) -> Flags:
+    forced = np.zeros(len(allowed), np.bool_)
+    for s in range(len(m.initial)):
+        count, last = 0, 0
+        for p in range(m.starts[s], m.starts[s + 1]):
+            if allowed[p]:
+                count += 1
+                last = p
+        if count == 1:
+            forced[last] = True
+    return forced
+
+
+# -- the heap -----------------------------------------------------------------------------------
+
+
+@_compiled
+def _push(pool: Pool, node: int) -> None:
+    heap, k = pool.heap, pool.counts[1]
+    pool.counts[1] += 1
+    while k > 0:
+        up = (k - 1) // 2
+        if pool.bound[heap[up]] <= pool.bound[node]:
+            break
+        heap[k] = heap[up]
+        k = up
+    heap[k] = node
+
+
+@_compiled
+def _pop(pool: Pool) -> int:
+    heap = pool.heap
+    result = heap[0]
+    pool.counts[1] -= 1
+    size = pool.counts[1]
+    node = heap[size]
+    k = 0
+    while True:
+        down = 2 * k + 1
+        if down >= size:
+            break
+        if down + 1 < size and pool.bound[heap[down + 1]] < pool.bound[heap[down]]:
+            down += 1
+        if pool.bound[heap[down]] >= pool.bound[node]:
+            break
+        heap[k] = heap[down]
+        k = down
+    heap[k] = node
+    return int(result)
+
+
+# -- the tree -----------------------------------------------------------------------------------
+
+
+@_compiled
+def _child(pool: Pool, parent: int, starts: Ints, state: int, allowed: Flags) -> int:
+    """Add a node that allows in `state` what `allowed` says, and elsewhere what its parent does."""
+    node = pool.counts[0]
+    pool.counts[0] += 1
+    pool.parent[node] = parent
+    pool.state[node] = -1
+    pool.kind[node] = OPEN
+    pool.source[node] = pool.source[parent]
+    pool.kappa[node] = pool.kappa[parent]
+    pool.bound[node] = pool.bound[parent]
+    _copy(pool.allowed[parent], pool.allowed[node])
+    for p in range(starts[state], starts[state + 1]):
+        pool.allowed[node, p] = allowed[p]
+    _copy(pool.basis[parent], pool.basis[node])
+    _copy(pool.top[parent], pool.top[node])
+    _copy(pool.choice[parent], pool.choice[node])
+    pool.kind[parent] = BRANCHED
+    pool.state[parent] = state
+    return int(node)
+
+
+@_compiled
+def _only(pairs: int, pair: int) -> Flags:
+    flags = np.zeros(pairs, np.bool_)
+    flags[pair] = True
+    return flags
+
+
+@_compiled
+def _closes(bound: float, kappa: float, enough: float, tight: float) -> bool:
+    """Whether a bound suffices: with a margin for rounding, or at kappa = 0, where it is exact."""
+    return bound >= enough * (1.0 + _MARGIN) or (kappa == 0.0 and bound >= tight)
+
+
+@_compiled
+def _expand(
+    m: Model, pool: Pool, node: int, lp: Linear, kept: Linear, enough: float, tight: float
+) -> int:
+    """Close a node, or eliminate pairs and split what remains; return the rest if it is a policy.
+
+    Returns -1 unless all states are forced and the policy looks bad and too cheap.
+    """
+    states, pairs = len(m.initial), len(m.owner)
+    visits, value = np.zeros((states, states)), np.zeros(states)
+    other, other_value = np.zeros((states, states)), np.zeros(states)
+    scores, bounded, multiplier = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    gone = np.zeros(pairs, np.bool_)
+    allowed, inside = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
+    taken = np.zeros(pairs, np.bool_)
+    reach = np.empty((states, states))
+    for s in range(states):
+        _copy(m.reach[s], reach[s])
+    choice = np.zeros(states, np.int64)
+    saved = np.zeros(states, np.int64)
+    _copy(pool.basis[node], lp.basis)
+    _copy(pool.top[node], lp.top)
+    if not _factor(m, lp):
+        _start(m, lp, m.worst)
+    for _ in range(1000):
+        # No policy is bad: a value leaf.
+        _copy(pool.allowed[node], allowed)
+        _copy(pool.choice[node], choice)
+        total = worst(m, allowed, choice, visits, value)
+        _copy(choice, pool.choice[node])
+        if total > m.bad + _RETURN:
+            pool.kind[node] = VALUE
+            return -1
+        # Pairs that no bad policy takes.
+        _copy(choice, saved)
+        for s in range(states):
+            _fill(gone, 0, pairs)
+            left = 0
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if not allowed[p]:
+                    continue
+                left += 1
+                if p == saved[s]:
+                    continue
+                if _changed_return(m, p, total, visits, value) <= m.bad + _RETURN:
+                    continue
+                _copy(allowed, inside)
+                _fill(inside, m.starts[s], m.starts[s + 1])
+                inside[p] = True
+                _copy(saved, choice)
+                choice[s] = p
+                if worst(m, inside, choice, other, other_value) > m.bad + _RETURN:
+                    gone[p] = True
+            if _some(gone, 0, pairs):
+                leaf = _child(pool, node, m.starts, s, gone)
+                pool.kind[leaf] = VALUE
+                for p in range(m.starts[s], m.starts[s + 1]):
+                    if gone[p]:
+                        allowed[p] = False
+                node = _child(pool, node, m.starts, s, allowed)
+        # The bound of what remains.
+        forced = _forced(m, allowed)
+        hitting(m, allowed, reach, _SWEEPS)
+        visited(m, allowed, reach, bounded)
+        guess = pool.kappa[node]
+        bound, kappa = _couple(m, lp, allowed, forced, bounded, guess, enough * (1 + _MARGIN), 8)
+        if kappa > 0.0 and bound < enough * (1 + _MARGIN):
+            _save(lp, kept)
+            # At kappa = 0 the bound is exact, so it may close what no margin can.
+            if bound > 0.999 * tight and _box(m, lp, allowed, forced, bounded, 0.0):
+                if _dual(m, lp) == 0 and _worth(m, lp) >= tight:
+                    bound, kappa = _worth(m, lp), 0.0
+                _save(kept, lp)
+        pool.kappa[node] = kappa
+        pool.bound[node] = max(bound, pool.bound[node]) if bound > -np.inf else pool.bound[node]
+        pool.source[node] = node
+        _copy(lp.basis, pool.basis[node])
+        _copy(lp.top, pool.top[node])
+        if _closes(bound, kappa, enough, tight):
+            pool.kind[node] = CIRCULATION
+            pool.bound[node] = bound
+            return -1
+        count = 0
+        for p in range(pairs):
+            count += forced[p]
+        if count == states:
+            pool.kind[node] = SINGLE
+            return node
+        _box(m, lp, allowed, forced, bounded, kappa)
+        _dual(m, lp)
+        _copy(lp.basis, pool.basis[node])
+        _copy(lp.top, pool.top[node])
+        _save(lp, kept)
+        # What each pair would cost if it were taken.
+        eliminated = False
+        chosen, lightest = -1, np.inf
+        gap = max(enough - bound, 1e-9 * enough)
+        for s in range(states):
+            if _some(forced, m.starts[s], m.starts[s + 1]):
+                continue
+            _fill(gone, 0, pairs)
+            weight, left = 0.0, 0
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if not allowed[p]:
+                    continue
+                _copy(allowed, inside)
+                _copy(forced, taken)
+                _fill(inside, m.starts[s], m.starts[s + 1])
+                inside[p] = True
+                taken[p] = True
+                found, at = _couple(m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3)
+                _save(kept, lp)
+                scores[p], multiplier[p] = max(found, bound), at if found > bound else kappa
+                if _closes(found, at, enough, tight):
+                    gone[p] = True
+                    leaf = _child(pool, node, m.starts, s, _only(pairs, p))
+                    pool.kind[leaf] = CIRCULATION
+                    pool.kappa[leaf] = at
+                    pool.bound[leaf] = found
+                else:
+                    left += 1
+                    weight += np.exp(-6.0 * min(1.0, (scores[p] - bound) / gap))
+            if _some(gone, 0, pairs):
+                eliminated = True
+                for p in range(m.starts[s], m.starts[s + 1]):
+                    if gone[p]:
+                        allowed[p] = False
+                if left == 0:
+                    return -1
+                node = _child(pool, node, m.starts, s, allowed)
+                if left == 1:
+                    forced = _forced(m, allowed)
+            if left > 1 and weight < lightest:
+                chosen, lightest = s, weight
+        if eliminated:
+            continue
+        for p in range(m.starts[chosen], m.starts[chosen + 1]):
+            if allowed[p]:
+                branch = _child(pool, node, m.starts, chosen, _only(pairs, p))
+                pool.bound[branch] = max(scores[p], pool.bound[node])
+                pool.kappa[branch] = multiplier[p]
+                _push(pool, branch)
+        return -1
+    return -1
+
+
+@_compiled
+def search(
+    m: Model, pool: Pool, lp: Linear, kept: Linear, enough: float, tight: float, budget: int
+) -> tuple[int, int]:
+    """Expand the most promising open nodes, up to `budget` of them.
+
+    Returns why it stopped (READY, PAUSED, FULL or CLIMBED) and the node of the policy found.
+    """
+    room = len(pool.parent) - 4 * len(m.owner)
+    for _ in range(budget):
+        if pool.counts[1] == 0:
+            return READY, -1
+        if pool.counts[0] > room:
+            return FULL, -1
+        pool.counts[2] += 1
+        single = _expand(m, pool, _pop(pool), lp, kept, enough, tight)
+        if single >= 0:
+            return CLIMBED, single
+    return PAUSED, -1
+
+
+# -- local search ---------------------------------------------------------------------------------
+
+
+@_compiled
+def _random(pool: Ints, below: int) -> int:
+    # A linear congruence with Knuth's multiplier: the same on every machine.
+    pool[0] = pool[0] * 6364136223846793005 + 1442695040888963407
+    return int((pool[0] >> 33) & 0x7FFFFFFF) % below
+
+
+@_compiled
+def _cost(m: Model, lp: Linear, choice: Ints) -> float:
+    """Return the cost of a policy, in all states."""
+    for p in range(len(lp.place)):
+        lp.low[p], lp.high[p] = 0.0, m.weight[p]
+    for s in range(len(choice)):
+        lp.low[choice[s]] = -m.weight[choice[s]]
+    for t in range(len(choice)):
+        lp.right[t] = 0.0
+    if _dual(m, lp) == 0:
+        return _worth(m, lp)
+    _start(m, lp, choice)
+    return np.inf
+
+
+@_compiled
+def climb(m: Model, lp: Linear, choice: Ints, seed: Ints, kicks: int, best: Ints) -> float:
+    """Improve a bad policy by changes in single states, with random kicks; return the best cost.
+
+    `choice` is a bad policy to start from; `best` receives the cheapest one.
+    """
+    states = len(choice)
+    visits, value = np.zeros((states, states)), np.zeros(states)
+    order = np.arange(states)
+    _start(m, lp, choice)
+    _copy(choice, best)
+    least = _cost(m, lp, choice)
+    for kick in range(kicks + 1):
+        if kick > 0:
+            _copy(best, choice)
+            for _ in range(1 + _random(seed, max(2, states // 3))):
+                s = _random(seed, states)
+                choice[s] = m.starts[s] + _random(seed, m.starts[s + 1] - m.starts[s])
+            # Back to a bad policy, by actions of a worst one.
+            while returned(m, choice, visits, value) > m.bad + _TINY:
+                s = _random(seed, states)
+                for _ in range(states):
+                    if choice[s] != m.worst[s]:
+                        break
+                    s = (s + 1) % states
+                if choice[s] == m.worst[s]:
+                    break
+                choice[s] = m.worst[s]
+        current = _cost(m, lp, choice)
+        total = returned(m, choice, visits, value)
+        improved = True
+        while improved:
+            improved = False
+            for k in range(states - 1, 0, -1):
+                j = _random(seed, k + 1)
+                order[k], order[j] = order[j], order[k]
+            for k in range(states):
+                s = order[k]
+                for p in range(m.starts[s], m.starts[s + 1]):
+                    if p == choice[s]:
+                        continue
+                    if _changed_return(m, p, total, visits, value) > m.bad + _TINY:
+                        continue
+                    old = choice[s]
+                    choice[s] = p
+                    cost = _cost(m, lp, choice)
+                    if cost < current * (1 - 1e-9):
+                        current, improved = cost, True
+                        total = returned(m, choice, visits, value)
+                    else:
+                        choice[s] = old
+        if current < least:
+            least = current
+            _copy(choice, best)
+    return least
