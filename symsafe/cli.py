@@ -8,12 +8,12 @@ import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -59,6 +59,8 @@ _EXIT = {"safe": 0, "unsafe": 1, "unknown": 3}
 _BAD_INPUT, _UNKNOWN, _INTERRUPTED = 2, 3, 130
 _REFRESH_SECONDS = 0.2
 _SHORT = 18
+
+Snapshot = TypeVar("Snapshot")
 
 app = typer.Typer(
     name="symsafe",
@@ -697,29 +699,6 @@ def _point(point: Mapping[str, Fraction]) -> dict[str, str]:
     return {name: format_fraction(value) for name, value in point.items()}
 
 
-@contextmanager
-def _region_progress() -> Iterator[Callable[[RegionProgress], None] | None]:
-    """Show the shares of a running subdivision on a terminal; in a pipe be silent."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    shown = 0.0
-    with console.status("starting") as status:
-
-        def report(progress: RegionProgress) -> None:
-            nonlocal shown
-            now = time.monotonic()
-            if now - shown >= _REFRESH_SECONDS:
-                shown = now
-                status.update(
-                    f"{progress.cells} cells, safe {progress.safe:.1%}, "
-                    f"unsafe {progress.unsafe:.1%}, undecided {progress.undecided:.1%}"
-                )
-
-        yield report
-
-
 @app.command()
 def example(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which one to print.")] = None,
@@ -914,9 +893,29 @@ def _counter() -> Iterator[Callable[[int, int], None] | None]:
         yield lambda answered, total: status.update(f"{answered} of {total} questions answered")
 
 
+def _progress() -> AbstractContextManager[Callable[[Progress], None] | None]:
+    """Show the bounds of a running search."""
+    return _shown(
+        lambda progress: (
+            f"{progress.nodes} nodes, {progress.open_nodes} open, "
+            f"about {max(progress.lower, 0.0):.6g} <= radius <= {progress.upper:.6g}"
+        )
+    )
+
+
+def _region_progress() -> AbstractContextManager[Callable[[RegionProgress], None] | None]:
+    """Show the shares of a running subdivision."""
+    return _shown(
+        lambda progress: (
+            f"{progress.cells} cells, safe {progress.safe:.1%}, "
+            f"unsafe {progress.unsafe:.1%}, undecided {progress.undecided:.1%}"
+        )
+    )
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None] | None]:
-    """Show the bounds of a running search on a terminal; in a pipe be silent."""
+def _shown(describe: Callable[[Snapshot], str]) -> Iterator[Callable[[Snapshot], None] | None]:
+    """Show what is reported on a terminal, not too often; in a pipe be silent."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
@@ -924,15 +923,12 @@ def _progress() -> Iterator[Callable[[Progress], None] | None]:
     shown = 0.0
     with console.status("starting") as status:
 
-        def report(progress: Progress) -> None:
+        def report(snapshot: Snapshot) -> None:
             nonlocal shown
             now = time.monotonic()
             if now - shown >= _REFRESH_SECONDS:
                 shown = now
-                status.update(
-                    f"{progress.nodes} nodes, {progress.open_nodes} open, "
-                    f"about {max(progress.lower, 0.0):.6g} <= radius <= {progress.upper:.6g}"
-                )
+                status.update(describe(snapshot))
 
         yield report
 
