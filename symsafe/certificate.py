@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike
 from typing import Any, cast
@@ -35,9 +36,12 @@ class Certificate:
     ----------
     document : mapping
         The JSON document. It is not meant to be changed; a changed one is rejected by `check`.
+    check_seconds : float
+        What the checker took when an engine built the certificate.
     """
 
     document: Mapping[str, Any]
+    check_seconds: float = field(default=0.0, compare=False, repr=False)
 
     def check(self) -> checker.Result:
         """Verify the certificate with the independent checker.
@@ -191,8 +195,9 @@ def _build(
             "evidence": evidence,
         }
     )
+    started = time.monotonic()
     certificate.check()
-    return certificate
+    return replace(certificate, check_seconds=time.monotonic() - started)
 
 
 def _problem(problem: SafetyProblem) -> dict[str, Any]:
