@@ -15,6 +15,7 @@ from symsafe.errors import (
 )
 from symsafe.model import (
     MDP,
+    BanditArrays,
     DataDistribution,
     ParameterSpace,
     Policy,
@@ -27,6 +28,7 @@ from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
     "MDP",
+    "BanditArrays",
     "Certificate",
     "CertificateRejected",
     "DataDistribution",

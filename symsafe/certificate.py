@@ -15,6 +15,9 @@ from fractions import Fraction
 from os import PathLike
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symsafe import checker
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
 from symsafe.engine.question import Question
@@ -22,10 +25,16 @@ from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
 from symsafe.errors import CertificateRejected, InputError
 from symsafe.exact import exact, format_fraction
-from symsafe.model import MDP, DataDistribution, SafetyProblem
+from symsafe.model import MDP, BanditArrays, DataDistribution, SafetyProblem
 from symsafe.model.files import write_atomically
 
-__all__ = ["Certificate", "radius_certificate", "safe_certificate", "unsafe_certificate"]
+__all__ = [
+    "Certificate",
+    "bandit_certificate",
+    "radius_certificate",
+    "safe_certificate",
+    "unsafe_certificate",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,10 @@ class Certificate:
     def problem(self) -> SafetyProblem:
         """Return the problem inside, with the tolerance of the claim if it has one."""
         inside, claim = self.document["problem"], self.document["claim"]
+        if isinstance(inside["actions"], str):
+            lists: dict[str, Any] = {k: [int(x) for x in inside[k].split(" ")] for k in inside}
+            asked: Any = {"regret": claim["regret"], "epsilon": claim.get("epsilon")}
+            return BanditArrays(**lists, **asked).problem()
         mdp = MDP(
             states=tuple(inside["states"]),
             actions=tuple(tuple(names) for names in inside["actions"]),
@@ -85,13 +98,16 @@ class Certificate:
         epsilon = exact(claim["epsilon"]) if "epsilon" in claim else None
         return SafetyProblem(mdp, DataDistribution(mdp, weights), exact(claim["regret"]), epsilon)
 
-    def differences(self, problem: SafetyProblem) -> list[str]:
+    def differences(self, problem: SafetyProblem | BanditArrays) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
 
         The tolerance is compared if both have one. An empty list means that the certificate is
         about this very problem.
         """
-        meant, found = _problem(problem), self.document["problem"]
+        found = self.document["problem"]
+        if isinstance(problem, BanditArrays) and not isinstance(found["actions"], str):
+            problem = problem.problem()
+        meant = _lists(problem) if isinstance(problem, BanditArrays) else _problem(problem)
         keys = sorted(meant.keys() | found.keys())
         different = [key for key in keys if meant.get(key) != found.get(key)]
         claim = self.document["claim"]
@@ -166,7 +182,6 @@ def radius_certificate(
 def _build(
     question: Question, claim: dict[str, str], witness: Witness | None, root: Node | None
 ) -> Certificate:
-    problem = _problem(question.problem)
     evidence: dict[str, Any] = {
         "returns": {
             "optimal": _texts(question.returns.optimal_values),
@@ -185,11 +200,34 @@ def _build(
         }
     if root is not None:
         evidence["tree"] = _tree(question.mdp, root)
+    return _checked(claim, question.problem.regret, _problem(question.problem), evidence)
+
+
+def bandit_certificate(
+    bandit: BanditArrays, claim: dict[str, str], multiplier: Fraction, choice: NDArray[np.int64]
+) -> Certificate:
+    """Return the checked certificate of a claim about a contextual bandit given by arrays."""
+    evidence = {"multiplier": _text(multiplier), "choice": _listed(choice)}
+    return _checked(claim, bandit.regret, _lists(bandit), evidence)
+
+
+def _lists(bandit: BanditArrays) -> dict[str, str]:
+    keys = ("actions", "initial", "reward", "data")
+    return {key: _listed(getattr(bandit, key)) for key in keys}
+
+
+def _listed(integers: NDArray[np.int64]) -> str:
+    return " ".join(map(str, integers.tolist()))
+
+
+def _checked(
+    claim: dict[str, str], regret: object, problem: dict[str, Any], evidence: dict[str, Any]
+) -> Certificate:
     certificate = Certificate(
         {
             "format": "symsafe-certificate",
             "version": 1,
-            "claim": {"kind": claim["kind"], "regret": _text(question.problem.regret), **claim},
+            "claim": {"kind": claim["kind"], "regret": _text(regret), **claim},
             "digest": checker.digest(problem),
             "problem": problem,
             "evidence": evidence,

@@ -26,7 +26,8 @@ from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
 from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
 from symsafe.exact import format_fraction
-from symsafe.model import SafetyProblem, load_problem
+from symsafe.model import BanditArrays, SafetyProblem, load_problem
+from symsafe.model.arrays import load_arrays
 from symsafe.proof import Proof, ProofFailed
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
@@ -90,7 +91,7 @@ def decide(
     """
     with _progress() as report:
         verdict = decide_problem(
-            _load(file, at),
+            _load_any(file, at),
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -118,7 +119,7 @@ def radius(
     """
     with _progress() as report:
         verdict = radius_of_problem(
-            _load(file, at),
+            _load_any(file, at),
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
@@ -146,7 +147,7 @@ def check(
     Example: symsafe check chatbot.cert.json --against examples/chatbot.toml
     """
     started = time.perf_counter()
-    problem = None if against is None else _load(against, at)
+    problem = None if against is None else _load_any(against, at)
     reason = None
     sentence = ""
     try:
@@ -320,6 +321,10 @@ def main() -> NoReturn:
         print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(_UNKNOWN) from None
     raise SystemExit(0)
+
+
+def _load_any(file: str, at: list[str] | None) -> SafetyProblem | BanditArrays:
+    return load_arrays(file) or _load(file, at)
 
 
 def _load(file: str, at: list[str] | None) -> SafetyProblem:
