@@ -26,6 +26,7 @@ from symsafe.family import (
 )
 from symsafe.model import (
     MDP,
+    BanditArrays,
     DataDistribution,
     ParameterSpace,
     Policy,
@@ -42,6 +43,7 @@ from symsafe.verdict import Statistics, Verdict, decide, radius
 
 __all__ = [
     "MDP",
+    "BanditArrays",
     "Certificate",
     "CertificateRejected",
     "CriticalEpsilon",

@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike
 from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from symsafe import checker
 from symsafe.engine.coverage import Coverage
@@ -38,6 +42,7 @@ from symsafe.errors import CertificateRejected, EngineError, InputError
 from symsafe.exact import Number, exact, format_fraction
 from symsafe.model import (
     MDP,
+    BanditArrays,
     DataDistribution,
     ParameterSpace,
     Policy,
@@ -51,6 +56,7 @@ from symsafe.model.parameters import Constraint
 __all__ = [
     "Certificate",
     "all_unsafe_certificate",
+    "bandit_certificate",
     "critical_certificate",
     "nearest_certificate",
     "radius_certificate",
@@ -68,9 +74,12 @@ class Certificate:
     ----------
     document : mapping
         The JSON document. It is not meant to be changed; a changed one is rejected by `check`.
+    check_seconds : float
+        What the checker took when an engine built the certificate.
     """
 
     document: Mapping[str, Any]
+    check_seconds: float = field(default=0.0, compare=False, repr=False)
 
     def check(self) -> checker.Result | checker.Region:
         """Verify the certificate with the independent checker.
@@ -104,6 +113,10 @@ class Certificate:
     def problem(self) -> SafetyProblem:
         """Return the problem inside, with the tolerance of the claim if it has one."""
         inside, claim = self.document["problem"], self.document["claim"]
+        if isinstance(inside["actions"], str):
+            lists: dict[str, Any] = {k: [int(x) for x in inside[k].split(" ")] for k in inside}
+            asked: Any = {"regret": claim["regret"], "epsilon": claim.get("epsilon")}
+            return BanditArrays(**lists, **asked).problem()
         space = inside.get("parameters", {"names": [], "box": [], "constraints": []})
         names = space["names"]
 
@@ -134,18 +147,21 @@ class Certificate:
             penalty = _regularizer(mdp, inside["regularizer"])
         return SafetyProblem(mdp, data, number(claim["regret"]), epsilon, penalty)
 
-    def differences(self, problem: SafetyProblem) -> list[str]:
+    def differences(self, problem: SafetyProblem | BanditArrays) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
 
         The tolerance is compared if both have one. An empty list means that the certificate is
         about this very problem.
         """
-        meant, found = _problem(problem), self.document["problem"]
+        found = self.document["problem"]
+        if isinstance(problem, BanditArrays) and not isinstance(found["actions"], str):
+            problem = problem.problem()
+        meant = _lists(problem) if isinstance(problem, BanditArrays) else _problem(problem)
         keys = sorted(meant.keys() | found.keys())
         different = [key for key in keys if meant.get(key) != found.get(key)]
         claim = self.document["claim"]
         asked = {"regret": problem.regret, "epsilon": problem.epsilon}
-        if problem.is_ground:
+        if isinstance(problem, BanditArrays) or problem.is_ground:
             written = {key: _text(value) for key, value in asked.items() if value is not None}
         else:
             scribe = scribe_of(problem)
@@ -327,25 +343,50 @@ def _build(
     return _assemble(question, claim, evidence)
 
 
+def bandit_certificate(
+    bandit: BanditArrays, claim: dict[str, str], multiplier: Fraction, choice: NDArray[np.int64]
+) -> Certificate:
+    """Return the checked certificate of a claim about a contextual bandit given by arrays."""
+    evidence = {"multiplier": _text(multiplier), "choice": _listed(choice)}
+    claim = {"kind": claim["kind"], "regret": _text(bandit.regret), **claim}
+    return _checked(claim, _lists(bandit), evidence)
+
+
+def _lists(bandit: BanditArrays) -> dict[str, str]:
+    keys = ("actions", "initial", "reward", "data")
+    return {key: _listed(getattr(bandit, key)) for key in keys}
+
+
+def _listed(integers: NDArray[np.int64]) -> str:
+    return " ".join(map(str, integers.tolist()))
+
+
 def _assemble(question: Question, claim: dict[str, Any], evidence: dict[str, Any]) -> Certificate:
     """Return the checked certificate of a claim with what is particular to it."""
-    problem = _problem(question.problem)
     returns = {
         "optimal": _texts(question.returns.optimal_values),
         "worst": _texts(question.returns.worst_values),
     }
+    claim = {"kind": claim["kind"], "regret": _text(question.problem.regret), **claim}
+    return _checked(claim, _problem(question.problem), {"returns": returns, **evidence})
+
+
+def _checked(
+    claim: dict[str, Any], problem: dict[str, Any], evidence: dict[str, Any]
+) -> Certificate:
     certificate = Certificate(
         {
             "format": "symsafe-certificate",
             "version": 1,
-            "claim": {"kind": claim["kind"], "regret": _text(question.problem.regret), **claim},
+            "claim": claim,
             "digest": checker.digest(problem),
             "problem": problem,
-            "evidence": {"returns": returns, **evidence},
+            "evidence": evidence,
         }
     )
+    started = time.monotonic()
     certificate.check()
-    return certificate
+    return replace(certificate, check_seconds=time.monotonic() - started)
 
 
 def _witness(mdp: MDP, witness: Witness) -> dict[str, Any]:
@@ -375,23 +416,13 @@ def region_certificate(subdivision: Subdivision) -> Certificate:
         else:
             cells.append({"outside": found} if isinstance(found, int) else "undecided")
     shares = {key: subdivision.shares[key] for key in ("safe", "unsafe", "undecided")}
-    certificate = Certificate(
-        {
-            "format": "symsafe-certificate",
-            "version": 1,
-            "claim": {
-                "kind": "region",
-                "regret": prover.regret_document,
-                "epsilon": prover.epsilon_document,
-                **{key: _text(share) for key, share in shares.items()},
-            },
-            "digest": checker.digest(prover.document),
-            "problem": prover.document,
-            "evidence": {"proofs": proofs, "cells": cells},
-        }
-    )
-    certificate.check()
-    return certificate
+    claim = {
+        "kind": "region",
+        "regret": prover.regret_document,
+        "epsilon": prover.epsilon_document,
+        **{key: _text(share) for key, share in shares.items()},
+    }
+    return _checked(claim, prover.document, {"proofs": proofs, "cells": cells})
 
 
 def _problem(problem: SafetyProblem) -> dict[str, Any]:

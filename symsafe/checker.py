@@ -21,6 +21,7 @@ import hashlib
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -34,6 +35,7 @@ MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16
 MAX_COMMON_BITS = 4_000_000  # in the common denominator of one list
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]{0,19999})(?:/([1-9][0-9]{0,19999}))?")
 INDEX = re.compile(r"[0-9]{1,9}")
+INTEGERS = re.compile(r"-?[0-9]{1,30}(?: -?[0-9]{1,30})*+")
 STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 CLAIMS = {  # what each kind of claim bounds, and what proves it
     "unsafe": (("epsilon",), ("witness",)),
@@ -1159,6 +1161,56 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
     return Region(safe, unsafe, undecided, digest, len(cells), len(proofs))
 
 
+def integers(value: object, step: str, length: int | None = None) -> list[int]:
+    """Return the integers in `value`, a string with single spaces between them."""
+    if not isinstance(value, str) or INTEGERS.fullmatch(value) is None:
+        raise Malformed(step, "expected integers, one space apart, in a string")
+    found = value.split(" ")
+    items(found, step, length)
+    return [int(x) for x in found]
+
+
+def check_bandit(
+    value: object, evidence: object, level: Fraction, low: Fraction, high: Fraction | None
+) -> tuple[Fraction, Fraction]:
+    """Check the choice up to `high`; return the least cost by the multiplier, and that at `low`."""
+    body = record(value, ("actions", "initial", "reward", "data"), "problem")
+    counts = integers(body["actions"], "problem.actions")
+    initial = integers(body["initial"], "problem.initial", len(counts))
+    reward, data = (integers(body[k], f"problem.{k}", sum(counts)) for k in ("reward", "data"))
+    proof = record(evidence, ("multiplier", "choice"), "evidence")
+    times = number(proof["multiplier"], "evidence.multiplier")
+    choice = integers(proof["choice"], "evidence.choice", len(counts))
+    if min(counts) < 1 or times < 0 or min(*initial, *data, *choice) < 0:
+        raise Rejected("problem", "problem", "expected actions, and nothing below 0 but rewards")
+    if any(a >= count for a, count in zip(choice, counts, strict=True)):
+        raise Malformed("evidence.choice", "expected an action of each context")
+    span = cost = lost = least = first = 0
+    for a, count, start in zip(choice, counts, initial, strict=True):
+        order = sorted(range(first, first + count), key=reward.__getitem__, reverse=True)
+        masses, areas, bounds, mass, area = [], [], [], 0, 0  # of the data above each reward
+        top = last = reward[order[0]]
+        for p in order:
+            area, last = area + mass * (last - reward[p]), reward[p]
+            masses.append(mass)
+            areas.append(area)
+            mass += data[p]
+        for place, p in enumerate(order if start else ()):  # a context never met costs nothing
+            i = min(bisect_right(masses, data[p]) - 1, place)
+            price = areas[i] + data[p] * (reward[order[i]] - reward[p])
+            bounds.append(times.denominator * price - times.numerator * start * (top - reward[p]))
+            if p == first + a:
+                cost, lost = cost + price, lost + start * (top - reward[p])
+        least, span = least + min(bounds, default=0), span + start * (top - last)
+        first += count
+    unit = sum(data) * (max(reward) - min(reward))
+    need(Fraction(min(span, unit)), "more than", ZERO, "problem", "problem", "range")
+    if high is not None:
+        need(Fraction(lost), "at least", level * span, "evidence.choice", "bandit.1", "lost return")
+        need(Fraction(cost), "at most", high * unit, "evidence.choice", "bandit.1", "cost")
+    return Fraction(least, times.denominator) + times * level * span, low * unit
+
+
 def digest(problem: object) -> str:
     """Return the SHA-256 of a problem (a JSON value) written canonically."""
     text = json.dumps(problem, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -1172,7 +1224,10 @@ def check(document: object) -> Result | Region:
     if body["format"] != "symsafe-certificate" or index(body["version"], 2, "version") != 1:
         raise Malformed("format", "expected a symsafe-certificate of version 1")
     kind = body["claim"].get("kind") if isinstance(body["claim"], dict) else None
-    problem = Family(body["problem"]) if kind == "region" else Problem(body["problem"])
+    listed = isinstance(body["problem"], dict) and isinstance(body["problem"].get("actions"), str)
+    problem = None
+    if not listed:
+        problem = Family(body["problem"]) if kind == "region" else Problem(body["problem"])
     fingerprint = digest(body["problem"])
     if body["digest"] != fingerprint:
         raise Rejected("digest", "digest", f"the problem in this document has {fingerprint}")
@@ -1192,6 +1247,15 @@ def check(document: object) -> Result | Region:
     if epsilon is not None:
         need(epsilon, "more than", ZERO, "claim.epsilon", "claim", "epsilon")
     low = values[bounds[0]]  # what every policy costs, by the tree
+    relation = "more than" if kind == "safe" else "at least"
+    if problem is None:
+        if many:
+            raise Rejected("claim", "claim", "no claim about sets holds for lists of integers")
+        upto = values[bounds[-1]] if "witness" in parts else None
+        proven, due = check_bandit(body["problem"], body["evidence"], level, low, upto)
+        if "tree" in parts:
+            need(proven, relation, due, "evidence.multiplier", "bandit.2", "least cost")
+        return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
     named = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
     parts = ("returns", *(("reference",) if named else ()), *parts)
@@ -1199,7 +1263,6 @@ def check(document: object) -> Result | Region:
     best, worst = check_returns(problem, evidence["returns"])
     bad = best - level * (best - worst)
     spread = max(problem.reward) - min(problem.reward)
-    relation = "more than" if kind == "safe" else "at least"
     if many:
         check_set(problem, claim, evidence, bad)
     if regular:

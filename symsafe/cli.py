@@ -42,7 +42,14 @@ from symsafe.family import region as region_of_problem
 from symsafe.importers.data import FAMILIES, data_family
 from symsafe.importers.sources import EXPECTED_REWARDS, imported_text, read_source
 from symsafe.importers.sources import KINDS as SOURCE_KINDS
-from symsafe.model import DataDistribution, SafetyProblem, dumps_problem, load_problem
+from symsafe.model import (
+    BanditArrays,
+    DataDistribution,
+    SafetyProblem,
+    dumps_problem,
+    load_problem,
+)
+from symsafe.model.arrays import load_arrays
 from symsafe.model.files import write_atomically
 from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
@@ -116,8 +123,8 @@ def decide(
 
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
-    problem = _load(file, at)
-    if not problem.is_ground:
+    problem = _load_any(file, at)
+    if isinstance(problem, SafetyProblem) and not problem.is_ground:
         _decide_family(problem, engine, time_limit, node_limit, certificate, as_json)
     with _progress() as report:
         verdict = decide_problem(
@@ -148,8 +155,8 @@ def radius(
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
-    problem = _load(file, at)
-    if not problem.is_ground:
+    problem = _load_any(file, at)
+    if isinstance(problem, SafetyProblem) and not problem.is_ground:
         _radius_curve(problem, time_limit, certificate, as_json)
     with _progress() as report:
         verdict = radius_of_problem(
@@ -263,7 +270,7 @@ def check(
     Example: symsafe check chatbot.cert.json --against examples/chatbot.toml
     """
     started = time.perf_counter()
-    problem = None if against is None else _load(against, at)
+    problem = None if against is None else _load_any(against, at)
     reason = None
     sentence = ""
     try:
@@ -863,6 +870,10 @@ def main() -> NoReturn:
         print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(_UNKNOWN) from None
     raise SystemExit(0)
+
+
+def _load_any(file: str, at: list[str] | None) -> SafetyProblem | BanditArrays:
+    return load_arrays(file) or _load(file, at)
 
 
 def _load(file: str, at: list[str] | None) -> SafetyProblem:

@@ -13,10 +13,12 @@ from typing import Literal
 
 from symsafe.certificate import (
     Certificate,
+    bandit_certificate,
     radius_certificate,
     safe_certificate,
     unsafe_certificate,
 )
+from symsafe.engine.bandit import solve_bandit
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
@@ -26,13 +28,15 @@ from symsafe.engine.tree import Outcome, Progress, trivial_root
 from symsafe.engine.witness import cheapest_witness
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
-from symsafe.model import SafetyProblem
+from symsafe.model import BanditArrays, SafetyProblem
 
 __all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
 
 Answer = Literal["safe", "unsafe", "unknown"]
 Engine = Literal["auto", "tree", "smt"]
 _ENGINES = ("auto", "tree", "smt")
+_SMALL = 100
+"""Contextual bandits given by arrays with at most so many pairs are solved as MDPs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Statistics:
     Attributes
     ----------
     engine : str
-        ``"tree"`` or ``"smt"``.
+        ``"tree"``, ``"smt"`` or ``"multiplier"`` (of a contextual bandit given by arrays).
     seconds, check_seconds : float
         Wall-clock time of the whole, and of it what the checker took.
     nodes : int
@@ -103,7 +107,7 @@ class Verdict:
 
 
 def decide(
-    problem: SafetyProblem,
+    problem: SafetyProblem | BanditArrays,
     *,
     engine: Engine = "auto",
     time_limit: float | None = None,
@@ -117,8 +121,9 @@ def decide(
 
     Parameters
     ----------
-    problem : SafetyProblem
-        With an epsilon, and without open parameters.
+    problem : SafetyProblem or BanditArrays
+        With an epsilon, and without open parameters. A contextual bandit given by arrays is decided
+        by one multiplier, whatever its size; the answer may be unknown close to the radius.
     engine : {"auto", "tree", "smt"}
         ``"tree"`` searches partial policies and proves both answers. ``"smt"`` asks z3 one query;
         its ``unsafe`` is certified, its ``safe`` is only z3's word (`Verdict.rests_on`).
@@ -162,7 +167,7 @@ def decide(
 
 
 def radius(
-    problem: SafetyProblem,
+    problem: SafetyProblem | BanditArrays,
     *,
     engine: Engine = "auto",
     time_limit: float | None = None,
@@ -199,7 +204,7 @@ def radius(
 
 
 def _answer(
-    problem: SafetyProblem,
+    problem: SafetyProblem | BanditArrays,
     engine: Engine,
     time_limit: float | None,
     node_limit: int | None,
@@ -209,6 +214,10 @@ def _answer(
     """Answer `decide` at the tolerance `asked`, or `radius` if it is None."""
     if engine not in _ENGINES:
         raise InputError("engine", engine, f"one of {', '.join(_ENGINES)}")
+    if isinstance(problem, BanditArrays):
+        if engine == "auto" and len(problem.reward) > _SMALL:
+            return _by_multiplier(problem, asked)
+        problem = problem.problem()
     with Limits(time_limit, node_limit) as limits:
         question = Question.of(problem)
         solve = _by_smt if engine == "smt" else _by_tree
@@ -216,8 +225,6 @@ def _answer(
             solve = _by_cases
         finding = solve(question, limits, report, asked)
         seconds = limits.elapsed
-    if finding.certificate is not None:
-        finding.certificate.check()
     epsilon = asked if problem.epsilon is None else exact(problem.epsilon)
     answer: Answer = "unknown"
     if epsilon is not None and finding.upper <= epsilon:
@@ -236,8 +243,8 @@ def _answer(
         rests_on=finding.rests_on if answer != "unsafe" or asked is None else "certificate",
         statistics=Statistics(
             engine="smt" if engine == "smt" else "tree",
-            seconds=limits.elapsed,
-            check_seconds=limits.elapsed - seconds,
+            seconds=seconds,
+            check_seconds=finding.certificate.check_seconds if finding.certificate else 0.0,
             nodes=finding.nodes,
             stopped=finding.stopped,
         ),
@@ -290,6 +297,33 @@ def _written(
     else:
         certificate = radius_certificate(question, lower, upper, outcome.root, outcome.witness)
     return _Finding(lower, False, upper, certificate, "certificate", outcome.nodes, outcome.stopped)
+
+
+def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
+    """Answer for a contextual bandit given by arrays."""
+    limits = Limits()
+    outcome = solve_bandit(bandit)
+    epsilon = bandit.epsilon if asked is None else asked
+    answer: Answer = "unknown"
+    if epsilon is not None and outcome.upper <= epsilon:
+        answer = "unsafe"
+    elif epsilon is not None and outcome.lower > epsilon:
+        answer = "safe"
+    if asked is not None and answer != "unknown":
+        claim = {"kind": answer, "epsilon": format_fraction(asked)}
+    else:
+        bounds = {"lower": outcome.lower, "upper": outcome.upper}
+        claim = {"kind": "radius", **{key: format_fraction(x) for key, x in bounds.items()}}
+    certificate = bandit_certificate(bandit, claim, outcome.multiplier, outcome.choice)
+    return Verdict(
+        answer=answer,
+        epsilon=epsilon,
+        lower=outcome.lower,
+        upper=outcome.upper,
+        certificate=certificate,
+        rests_on="certificate",
+        statistics=Statistics("multiplier", limits.elapsed, certificate.check_seconds, 1, None),
+    )
 
 
 def _by_smt(

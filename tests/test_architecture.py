@@ -81,9 +81,9 @@ def test_the_checker_needs_the_standard_library_only() -> None:
 
 
 def test_the_checker_can_be_read_in_one_sitting() -> None:
-    """At most 1300 lines, and no assert, which vanishes under -O."""
+    """At most 1400 lines, and no assert, which vanishes under -O."""
     text = (PACKAGE / "checker.py").read_text()
-    assert len(text.splitlines()) <= 1300
+    assert len(text.splitlines()) <= 1400
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text)))
 
 

@@ -159,7 +159,7 @@ def test_constant_return_is_refused() -> None:
         radius(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2"))
 
 
-@pytest.mark.parametrize("nodes", [1, 30, 120])
+@pytest.mark.parametrize("nodes", [1, 8, 40])
 def test_a_node_limit_leaves_certified_bounds(nodes: int) -> None:
     """A stopped search answers unknown, with a certificate for bounds that enclose the radius."""
     problem = to_problem(random_sparse(8, 3, seed=1, regret=Fraction(1, 2)))

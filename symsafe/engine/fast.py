@@ -135,7 +135,11 @@ class _Fast:
         self.states, self.pairs = guide.states, guide.pairs
         self.unit = question.reward_range / self.pairs
         self.model = model_of(question, guide, (lift + 1) / leaves.grid)
-        self.room = (kernel.linear(self.states, self.pairs), kernel.linear(self.states, self.pairs))
+        self.room = (
+            kernel.linear(self.states, self.pairs),
+            kernel.linear(self.states, self.pairs),
+            kernel.no_steps(self.pairs),
+        )
         self.pool = new_pool(_ROOM, self.states, self.pairs)
         self.top = self.slow.root
 
@@ -350,19 +354,21 @@ class _Maker:
         self, place: Place, source: Place, kappa: float, basis: Ints, level: float
     ) -> CirculationLeaf | None:
         """Return the circulation leaf that the kernel believes in, or None if it is none."""
-        tight = np.zeros(self.pairs)
-        known = place.known(self.pairs, self.horizon)
+        tight, visits = np.zeros(self.pairs), np.zeros(self.pairs)
+        if kappa > 0:
+            # The fewer hitting bounds are declared, the quicker the check.
+            known = place.known(self.pairs, self.horizon)
+            guess = kernel.couple(
+                self.model, self.room, basis, place.mask, known, kappa * self.pairs, level
+            )
+            visits = known if guess >= 0 else self._visits(source)
+            kappa = guess / self.pairs if guess >= 0 else kappa
         # Rounding may make the greatest feasible multiplier infeasible: then a smaller one.
         for share in _KAPPA_SHARES if kappa > 0 else (0.0,):
             proposed = f"{kappa * share:.{_KAPPA_DIGITS}g}" if share else "0"
             multiplier = to_flint(Fraction(proposed))
             times = float(multiplier.p) / float(multiplier.q) * self.pairs
-            visits, bound = known, self._bound(place, basis, known, times, tight)
-            if bound < level:
-                # The fewer hitting bounds are declared, the quicker the check.
-                visits = self._visits(source)
-                bound = self._bound(place, basis, visits, times, tight)
-            if bound > -np.inf:
+            if self._bound(place, basis, visits, times, tight) > -np.inf:
                 break
         else:
             return None

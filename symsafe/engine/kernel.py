@@ -36,10 +36,13 @@ __all__ = [
     "Linear",
     "Model",
     "Pool",
+    "Steps",
     "climb",
+    "couple",
     "flow",
     "hitting",
     "linear",
+    "no_steps",
     "returned",
     "search",
     "visited",
@@ -63,14 +66,18 @@ _TINY = 1e-9
 _MARGIN = 1e-5
 _RETURN = 2e-6
 _SWEEPS = 24
+_PATIENCE = 24
 
 
 def _compiled(function: F) -> F:
     # Only what Python calls gets the wrapper for it; that halves the time to compile.
     inner = function.__name__.startswith("_")
     jit: Any = numba.njit
-    options = {"cache": True, "nogil": True, "error_model": "numpy"}
-    return cast(F, jit(no_cpython_wrapper=inner, **options)(function))
+    options = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": inner}
+    try:
+        return cast(F, jit(cache=True, **options)(function))
+    except RuntimeError:  # nowhere to write to
+        return cast(F, jit(**options)(function))
 
 
 class Model(NamedTuple):
@@ -121,6 +128,33 @@ class Pool(NamedTuple):
     choice: Ints  # (capacity, S): a policy of least return
     heap: Ints
     counts: Ints  # (4): nodes, size of the heap, expanded, seed
+
+
+class Steps(NamedTuple):
+    """Eliminations at one node, in the order in which they were found."""
+
+    state: Ints
+    kind: Ints
+    phase: Ints
+    kept: Flags
+    gone: Flags  # (steps, n): the pairs eliminated
+    kappa: Floats  # (n)
+    bound: Floats  # (n)
+    last: Floats  # (1): the multiplier at the end
+
+
+def no_steps(pairs: int) -> Steps:
+    """Return room for eliminations; each takes a pair at least."""
+    return Steps(
+        np.zeros(pairs, np.int64),
+        np.zeros(pairs, np.int64),
+        np.zeros(pairs, np.int64),
+        np.zeros(pairs, np.bool_),
+        np.zeros((pairs, pairs), np.bool_),
+        np.zeros(pairs),
+        np.zeros(pairs),
+        np.zeros(1),
+    )
 
 
 def linear(states: int, pairs: int) -> Linear:
@@ -586,6 +620,18 @@ def flow(
 
 
 @_compiled
+def couple(
+    m: Model, lp: Linear, basis: Ints, allowed: Flags, visits: Floats, guess: float, enough: float
+) -> float:
+    """Return the multiplier that makes the bound of a leaf `enough`, or -1 if none was found."""
+    _copy(basis, lp.basis)
+    if not _factor(m, lp):
+        _start(m, lp, m.worst)
+    bound, kappa = _couple(m, lp, allowed, _forced(m, allowed), visits, guess, enough, 6)
+    return kappa if bound >= enough else -1.0
+
+
+@_compiled
 def _forced(m: Model, allowed: Flags) -> Flags:
     forced = np.zeros(len(allowed), np.bool_)
     for s in range(len(m.initial)):
@@ -676,101 +722,199 @@ def _closes(bound: float, kappa: float, enough: float, tight: float) -> bool:
 
 
 @_compiled
-def _expand(
-    m: Model, pool: Pool, node: int, lp: Linear, kept: Linear, enough: float, tight: float
-) -> int:
-    """Close a node, or eliminate pairs and split what remains; return the rest if it is a policy.
+def _inside(m: Model, allowed: Flags, pairs: Flags, state: int, result: Flags) -> None:
+    """Fill in what is allowed once `state` is left with `pairs`."""
+    _copy(allowed, result)
+    for p in range(m.starts[state], m.starts[state + 1]):
+        result[p] = pairs[p]
 
-    Returns -1 unless all states are forced and the policy looks bad and too cheap.
+
+@_compiled
+def _hopeless(
+    m: Model,
+    lp: Linear,
+    steps: Steps,
+    step: int,
+    allowed: Flags,
+    visits: Floats,
+    enough: float,
+    tight: float,
+) -> bool:
+    """Whether a step of eliminations still holds where `allowed` is."""
+    pairs = len(m.owner)
+    inside = np.empty(pairs, np.bool_)
+    s = steps.state[step]
+    if steps.kind[step] == VALUE:
+        _inside(m, allowed, steps.gone[step], s, inside)
+        return _least(m, inside, m.worst) > m.bad + _RETURN
+    for p in range(m.starts[s], m.starts[s + 1]):
+        if steps.gone[step, p]:
+            _inside(m, allowed, _only(pairs, p), s, inside)
+            bound, kappa = _couple(
+                m, lp, inside, _forced(m, inside), visits, steps.kappa[p], enough * (1 + _MARGIN), 3
+            )
+            if not _closes(bound, kappa, enough, tight):
+                return False
+            steps.kappa[p] = kappa
+    return True
+
+
+@_compiled
+def _least(m: Model, allowed: Flags, choice: Ints) -> float:
+    """Return the least return of the allowed policies."""
+    states = len(m.initial)
+    start = np.empty(states, np.int64)
+    _copy(choice, start)
+    return worst(m, allowed, start, np.empty((states, states)), np.empty(states))
+
+
+@_compiled
+def _bounded(m: Model, allowed: Flags, visits: Floats) -> None:
+    """Fill in the occupancy bounds of what is allowed."""
+    states = len(m.initial)
+    reach = np.empty((states, states))
+    for s in range(states):
+        _copy(m.reach[s], reach[s])
+    hitting(m, allowed, reach, _SWEEPS)
+    visited(m, allowed, reach, visits)
+
+
+@_compiled
+def _replay(
+    m: Model,
+    lp: Linear,
+    steps: Steps,
+    root: Flags,
+    first: int,
+    end: int,
+    ended: int,
+    enough: float,
+    tight: float,
+) -> tuple[bool, float, float]:
+    """Whether the steps kept, from the phase `first` on, and what follows them still hold.
+
+    Returns the bound and the multiplier at the end as well.
+    """
+    pairs = len(m.owner)
+    allowed, after = np.empty(pairs, np.bool_), np.empty(pairs, np.bool_)
+    visits = np.empty(pairs)
+    _copy(root, allowed)
+    _copy(root, after)
+    phase, fresh = -1, False
+    for step in range(end):
+        if steps.phase[step] != phase:
+            phase, fresh = steps.phase[step], False
+            _copy(after, allowed)
+        if not steps.kept[step]:
+            continue
+        if phase > first:
+            if steps.kind[step] == CIRCULATION and not fresh:
+                _bounded(m, allowed, visits)
+                fresh = True
+            if not _hopeless(m, lp, steps, step, allowed, visits, enough, tight):
+                return False, 0.0, 0.0
+        for p in range(pairs):
+            if steps.gone[step, p]:
+                after[p] = False
+    if ended == BRANCHED:  # a state has no pair left
+        s = steps.state[end - 1]
+        return not _some(after, m.starts[s], m.starts[s + 1]), 0.0, 0.0
+    if ended == VALUE:
+        return _least(m, after, m.worst) > m.bad + _RETURN, 0.0, 0.0
+    _bounded(m, after, visits)
+    bound, kappa = _couple(
+        m, lp, after, _forced(m, after), visits, steps.last[0], enough * (1 + _MARGIN), 4
+    )
+    return _closes(bound, kappa, enough, tight), bound, kappa
+
+
+@_compiled
+def _expand(
+    m: Model,
+    pool: Pool,
+    node: int,
+    lp: Linear,
+    kept: Linear,
+    steps: Steps,
+    enough: float,
+    tight: float,
+) -> int:
+    """Close a node, or eliminate pairs and split what remains.
+
+    Eliminations come in phases; within one they do not depend on each other. Once the node is
+    closed, those that were not needed are dropped. Returns the node of a policy that looks bad and
+    too cheap, else -1.
     """
     states, pairs = len(m.initial), len(m.owner)
     visits, value = np.zeros((states, states)), np.zeros(states)
-    other, other_value = np.zeros((states, states)), np.zeros(states)
-    scores, bounded, multiplier = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
-    gone = np.zeros(pairs, np.bool_)
-    allowed, inside = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
-    taken = np.zeros(pairs, np.bool_)
+    scores, multiplier, bounded = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    forced, gone = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
+    root, allowed = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
+    inside, taken = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
     reach = np.empty((states, states))
     for s in range(states):
         _copy(m.reach[s], reach[s])
     choice = np.zeros(states, np.int64)
-    saved = np.zeros(states, np.int64)
+    _copy(pool.choice[node], choice)
+    _copy(pool.allowed[node], root)
+    _copy(pool.allowed[node], allowed)
     _copy(pool.basis[node], lp.basis)
     _copy(pool.top[node], lp.top)
     if not _factor(m, lp):
         _start(m, lp, m.worst)
-    for _ in range(1000):
-        # No policy is bad: a value leaf.
-        _copy(pool.allowed[node], allowed)
-        _copy(pool.choice[node], choice)
+    count, phase, ended, chosen = 0, 0, OPEN, -1
+    bound, kappa = pool.bound[node], pool.kappa[node]
+    while ended == OPEN:
+        # No policy is bad.
         total = worst(m, allowed, choice, visits, value)
-        _copy(choice, pool.choice[node])
         if total > m.bad + _RETURN:
-            pool.kind[node] = VALUE
-            return -1
-        # Pairs that no bad policy takes.
-        _copy(choice, saved)
-        for s in range(states):
-            _fill(gone, 0, pairs)
-            left = 0
-            for p in range(m.starts[s], m.starts[s + 1]):
-                if not allowed[p]:
-                    continue
-                left += 1
-                if p == saved[s]:
-                    continue
-                if _changed_return(m, p, total, visits, value) <= m.bad + _RETURN:
-                    continue
-                _copy(allowed, inside)
-                _fill(inside, m.starts[s], m.starts[s + 1])
-                inside[p] = True
-                _copy(saved, choice)
-                choice[s] = p
-                if worst(m, inside, choice, other, other_value) > m.bad + _RETURN:
-                    gone[p] = True
-            if _some(gone, 0, pairs):
-                leaf = _child(pool, node, m.starts, s, gone)
-                pool.kind[leaf] = VALUE
-                for p in range(m.starts[s], m.starts[s + 1]):
-                    if gone[p]:
-                        allowed[p] = False
-                node = _child(pool, node, m.starts, s, allowed)
-        # The bound of what remains.
+            ended = VALUE
+            break
+        # All policies cost enough.
         forced = _forced(m, allowed)
         hitting(m, allowed, reach, _SWEEPS)
         visited(m, allowed, reach, bounded)
-        guess = pool.kappa[node]
-        bound, kappa = _couple(m, lp, allowed, forced, bounded, guess, enough * (1 + _MARGIN), 8)
-        if kappa > 0.0 and bound < enough * (1 + _MARGIN):
-            _save(lp, kept)
+        bound, kappa = _couple(m, lp, allowed, forced, bounded, kappa, enough * (1 + _MARGIN), 8)
+        if kappa > 0.0 and 0.999 * tight < bound < enough * (1 + _MARGIN):
             # At kappa = 0 the bound is exact, so it may close what no margin can.
-            if bound > 0.999 * tight and _box(m, lp, allowed, forced, bounded, 0.0):
-                if _dual(m, lp) == 0 and _worth(m, lp) >= tight:
-                    bound, kappa = _worth(m, lp), 0.0
-                _save(kept, lp)
-        pool.kappa[node] = kappa
-        pool.bound[node] = max(bound, pool.bound[node]) if bound > -np.inf else pool.bound[node]
-        pool.source[node] = node
-        _copy(lp.basis, pool.basis[node])
-        _copy(lp.top, pool.top[node])
+            _box(m, lp, allowed, forced, bounded, 0.0)
+            if _dual(m, lp) == 0 and _worth(m, lp) >= tight:
+                bound, kappa = _worth(m, lp), 0.0
         if _closes(bound, kappa, enough, tight):
-            pool.kind[node] = CIRCULATION
-            pool.bound[node] = bound
-            return -1
-        count = 0
+            ended = CIRCULATION
+            break
+        alone = 0
         for p in range(pairs):
-            count += forced[p]
-        if count == states:
-            pool.kind[node] = SINGLE
-            return node
+            alone += forced[p]
+        if alone == states:
+            ended = SINGLE
+            break
+        # Pairs that no bad policy takes.
+        before = count
+        for s in range(states):
+            _fill(gone, 0, pairs)
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if not allowed[p] or p == choice[s] or forced[p]:
+                    continue
+                if _changed_return(m, p, total, visits, value) > m.bad + _RETURN:
+                    _inside(m, allowed, _only(pairs, p), s, inside)
+                    gone[p] = _least(m, inside, choice) > m.bad + _RETURN
+            if _some(gone, 0, pairs):
+                steps.state[count], steps.kind[count], steps.phase[count] = s, VALUE, phase
+                _copy(gone, steps.gone[count])
+                count += 1
+        if count > before:
+            for step in range(before, count):
+                for p in range(pairs):
+                    if steps.gone[step, p]:
+                        allowed[p] = False
+            phase += 1
+            continue
+        # What each pair would cost if it were taken.
         _box(m, lp, allowed, forced, bounded, kappa)
         _dual(m, lp)
-        _copy(lp.basis, pool.basis[node])
-        _copy(lp.top, pool.top[node])
         _save(lp, kept)
-        # What each pair would cost if it were taken.
-        eliminated = False
-        chosen, lightest = -1, np.inf
+        lightest, chosen = np.inf, -1
         gap = max(enough - bound, 1e-9 * enough)
         for s in range(states):
             if _some(forced, m.starts[s], m.starts[s + 1]):
@@ -780,50 +924,110 @@ def _expand(
             for p in range(m.starts[s], m.starts[s + 1]):
                 if not allowed[p]:
                     continue
-                _copy(allowed, inside)
+                _inside(m, allowed, _only(pairs, p), s, inside)
                 _copy(forced, taken)
-                _fill(inside, m.starts[s], m.starts[s + 1])
-                inside[p] = True
                 taken[p] = True
                 found, at = _couple(m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3)
                 _save(kept, lp)
                 scores[p], multiplier[p] = max(found, bound), at if found > bound else kappa
                 if _closes(found, at, enough, tight):
                     gone[p] = True
-                    leaf = _child(pool, node, m.starts, s, _only(pairs, p))
-                    pool.kind[leaf] = CIRCULATION
-                    pool.kappa[leaf] = at
-                    pool.bound[leaf] = found
+                    steps.kappa[p], steps.bound[p] = at, found
                 else:
                     left += 1
                     weight += np.exp(-6.0 * min(1.0, (scores[p] - bound) / gap))
             if _some(gone, 0, pairs):
-                eliminated = True
-                for p in range(m.starts[s], m.starts[s + 1]):
-                    if gone[p]:
-                        allowed[p] = False
                 if left == 0:
-                    return -1
-                node = _child(pool, node, m.starts, s, allowed)
-                if left == 1:
-                    forced = _forced(m, allowed)
+                    # This state alone closes the node: the rest of the phase is not needed.
+                    count, ended = before, BRANCHED
+                steps.state[count], steps.kind[count], steps.phase[count] = s, CIRCULATION, phase
+                _copy(gone, steps.gone[count])
+                count += 1
+                if left == 0:
+                    break
             if left > 1 and weight < lightest:
                 chosen, lightest = s, weight
-        if eliminated:
+        if ended == OPEN:
+            if count == before:
+                break
+            for step in range(before, count):
+                for p in range(pairs):
+                    if steps.gone[step, p]:
+                        allowed[p] = False
+            phase += 1
+    # Drop, from the last on, the steps without which the node is closed as well.
+    for step in range(count):
+        steps.kept[step] = True
+    if ended in (VALUE, CIRCULATION, BRANCHED):
+        steps.last[0] = kappa
+        spare = _PATIENCE
+        for step in range(count - 1, -1, -1):
+            if (ended == BRANCHED and step == count - 1) or spare == 0:
+                continue
+            steps.kept[step] = False
+            spare -= 1
+            fine, better, at = _replay(
+                m, lp, steps, root, steps.phase[step], count, ended, enough, tight
+            )
+            if not fine:
+                steps.kept[step] = True
+            elif ended == CIRCULATION:
+                bound, kappa, steps.last[0] = better, at, at
+    # Write the steps down.
+    source, phase = node, -1
+    for step in range(count):
+        if not steps.kept[step]:
             continue
-        for p in range(m.starts[chosen], m.starts[chosen + 1]):
-            if allowed[p]:
-                branch = _child(pool, node, m.starts, chosen, _only(pairs, p))
-                pool.bound[branch] = max(scores[p], pool.bound[node])
-                pool.kappa[branch] = multiplier[p]
-                _push(pool, branch)
-        return -1
+        if steps.phase[step] != phase:
+            source, phase = node, steps.phase[step]
+        pool.source[node] = source
+        s = steps.state[step]
+        if steps.kind[step] == VALUE:
+            leaf = _child(pool, node, m.starts, s, steps.gone[step])
+            pool.kind[leaf] = VALUE
+        else:
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if steps.gone[step, p]:
+                    leaf = _child(pool, node, m.starts, s, _only(pairs, p))
+                    pool.kind[leaf] = CIRCULATION
+                    pool.source[leaf] = source
+                    pool.kappa[leaf] = steps.kappa[p]
+                    pool.bound[leaf] = steps.bound[p]
+        if ended == BRANCHED and step == count - 1:
+            return -1
+        _copy(pool.allowed[node], inside)
+        for p in range(pairs):
+            if steps.gone[step, p]:
+                inside[p] = False
+        node = _child(pool, node, m.starts, s, inside)
+    pool.source[node] = node
+    pool.kappa[node] = kappa
+    pool.bound[node] = max(bound, pool.bound[node])
+    _copy(kept.basis, pool.basis[node])
+    _copy(kept.top, pool.top[node])
+    _copy(choice, pool.choice[node])
+    if ended != OPEN:
+        pool.kind[node] = ended
+        return node if ended == SINGLE else -1
+    for p in range(m.starts[chosen], m.starts[chosen + 1]):
+        if allowed[p]:
+            branch = _child(pool, node, m.starts, chosen, _only(pairs, p))
+            pool.bound[branch] = max(scores[p], pool.bound[node])
+            pool.kappa[branch] = multiplier[p]
+            _push(pool, branch)
     return -1
 
 
 @_compiled
 def search(
-    m: Model, pool: Pool, lp: Linear, kept: Linear, enough: float, tight: float, budget: int
+    m: Model,
+    pool: Pool,
+    lp: Linear,
+    kept: Linear,
+    steps: Steps,
+    enough: float,
+    tight: float,
+    budget: int,
 ) -> tuple[int, int]:
     """Expand the most promising open nodes, up to `budget` of them.
 
@@ -836,7 +1040,7 @@ def search(
         if pool.counts[0] > room:
             return FULL, -1
         pool.counts[2] += 1
-        single = _expand(m, pool, _pop(pool), lp, kept, enough, tight)
+        single = _expand(m, pool, _pop(pool), lp, kept, steps, enough, tight)
         if single >= 0:
             return CLIMBED, single
     return PAUSED, -1

@@ -13,12 +13,9 @@ from symsafe.engine.tree import Outcome, Progress
 
 __all__ = ["search"]
 
-_MANY = 2**24
-"""Beyond so many deterministic policies, the compiled search starts at once."""
-
-_FEW = 150
-"""Else only once the plain search has made so many nodes: loading numba takes half a second, and
-compiling, the first time on a machine, some ten."""
+_MANY = 2**10
+"""Beyond so many deterministic policies the compiled search pays: loading numba takes half a second
+and, the first time on a machine, compiling some ten."""
 
 
 def search(
@@ -46,13 +43,8 @@ def search(
         installed. Both are exact, and the same question always takes the same way.
     """
     question.require_unregularised()
-    compiled = find_spec("numba") is not None
-    if not (compiled and _policies(question) > _MANY):
-        outcome = tree.search(
-            question, limits, enough=enough, report=report, patience=_FEW if compiled else None
-        )
-        if outcome is not None:
-            return outcome
+    if _policies(question) <= _MANY or find_spec("numba") is None:
+        return tree.search(question, limits, enough=enough, report=report)
     from symsafe.engine.fast import fast_search  # loads numba
 
     return fast_search(question, limits, enough=enough, report=report)

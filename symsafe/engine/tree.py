@@ -98,8 +98,7 @@ def search(
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
-    patience: int | None = None,
-) -> Outcome | None:
+) -> Outcome:
     """Search for the cheapest bad policy and the proof that none is cheaper.
 
     Parameters
@@ -112,16 +111,14 @@ def search(
         is found.
     report : callable, optional
         Receives a `Progress` now and then.
-    patience : int, optional
-        Give up beyond so many nodes.
 
     Returns
     -------
-    Outcome or None
-        None if it gave up. If nothing stopped it: with `enough`, either the witness costs at most
-        `enough` or `lower` is more; without, `lower` equals the cost of the witness.
+    Outcome
+        If nothing stopped it: with `enough`, either the witness costs at most `enough` or `lower`
+        is more; without, `lower` equals the cost of the witness.
     """
-    return Search(question, limits, enough, report).run(patience)
+    return Search(question, limits, enough, report).run()
 
 
 class Search:
@@ -152,17 +149,15 @@ class Search:
 
     # -- the search ------------------------------------------------------------------------
 
-    def run(self, patience: int | None = None) -> Outcome | None:
-        """Search from the root; return None once there are more nodes than `patience`."""
+    def run(self) -> Outcome:
+        """Search from the root."""
         self._improve_witness()
         if not self.settled():
             self._open_root()
-        stopped = self._explore(patience)
+        stopped = self._explore()
         if self.settled():
             # Either the question is decided by the witness, or the least cost is 0.
             self.root = trivial_root(self.question)
-        elif self.open:
-            return None
         costs = [n.content.cost for n in walk(self.root) if isinstance(n.content, CirculationLeaf)]
         return Outcome(self.root, min(costs), self.witness, stopped, self.nodes)
 
@@ -172,7 +167,7 @@ class Search:
         self._push(node, 0.0)
         self._explore()
 
-    def _explore(self, patience: int | None = None) -> str | None:
+    def _explore(self) -> str | None:
         """Expand open nodes until there are none or a limit is reached, and close what is left."""
         stopped = None
         while self.open and not self.settled():
@@ -180,8 +175,6 @@ class Search:
             stopped = self.limits.reached(self.nodes, reserve)
             if stopped:
                 break
-            if patience is not None and self.nodes > patience:
-                return None
             bound, _, node = heapq.heappop(self.open)
             self._expand(node, bound)
             if self.report:
