@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from symsafe import checker
 from symsafe.engine.coverage import Coverage
+from symsafe.engine.curves import Curve
+from symsafe.engine.kl import CurveOutcome, walk_curves
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
 from symsafe.engine.parametric.cells import Evidence
 from symsafe.engine.parametric.domain import scribe_of
@@ -36,6 +38,8 @@ from symsafe.engine.regularised import (
     Side,
     walk_cases,
 )
+from symsafe.engine.soft import SoftWitness
+from symsafe.engine.soft_search import SoftGap
 from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
 from symsafe.errors import CertificateRejected, EngineError, InputError
@@ -62,6 +66,7 @@ __all__ = [
     "radius_certificate",
     "region_certificate",
     "safe_certificate",
+    "soft_certificate",
     "unsafe_certificate",
 ]
 
@@ -145,7 +150,8 @@ class Certificate:
         penalty = None
         if "regularizer" in inside:
             penalty = _regularizer(mdp, inside["regularizer"])
-        return SafetyProblem(mdp, data, number(claim["regret"]), epsilon, penalty)
+        regret, metric = number(claim["regret"]), inside.get("metric")
+        return SafetyProblem(mdp, data, regret, epsilon, penalty, metric)
 
     def differences(self, problem: SafetyProblem | BanditArrays) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
@@ -343,6 +349,97 @@ def _build(
     return _assemble(question, claim, evidence)
 
 
+def soft_certificate(
+    question: Question,
+    claim: dict[str, str],
+    witness: SoftWitness | None,
+    proof: CurveOutcome | SoftGap | None,
+    level: Fraction | None = None,
+) -> Certificate:
+    """Return the checked certificate of a claim about a KL-regularised problem.
+
+    Parameters
+    ----------
+    question : Question
+    claim : dict
+        Its kind, and its bounds as text.
+    witness, proof
+        As the claim needs them.
+    level : Fraction, optional
+        The mean absolute error that `proof` bounds, where the metric is ``mse`` or ``preferences``.
+    """
+    mdp = question.mdp
+    evidence: dict[str, Any] = {}
+    if proof is not None:
+        curves = proof.curves if isinstance(proof, CurveOutcome) else {}
+        evidence["curves"] = [_curve(curves.get(s)) for s in range(len(mdp.states))]
+        evidence["tree"] = (
+            _curve_tree(proof) if isinstance(proof, CurveOutcome) else [_soft_gap(mdp, proof)]
+        )
+        if question.problem.metric in ("mse", "preferences"):
+            evidence["level"] = _text(level)
+    if witness is not None:
+        evidence["witness"] = {
+            "reward": _table(mdp, witness.reward),
+            "value": _texts(witness.value),
+            "policy_value": _texts(witness.policy_value),
+        }
+    evidence["bits"] = 96 if witness is None else max(96, witness.bits)
+    return _assemble(question, claim, evidence)
+
+
+def _curve(curve: Curve | None) -> dict[str, Any]:
+    if curve is None:
+        return {"points": [], "pieces": []}
+    values = [Fraction(v) for v in curve.values.tolist()]
+    pieces: list[dict[str, Any]] = []
+    for piece, low, high in zip(curve.pieces, values, values[1:], strict=False):
+        raises = piece.raises if max(low, high) > 0 else ()
+        pieces.append(
+            {
+                "price": _short(piece.price),
+                "raises": [
+                    {
+                        "action": raised.action,
+                        "lowered": list(raised.lowered),
+                        "ends": [_short(x) for x in raised.ends],
+                        "prices": [_short(x) for x in raised.prices],
+                    }
+                    for raised in raises
+                ],
+            }
+        )
+    points = [[_text(t), _text(v)] for t, v in zip(curve.points, values, strict=True)]
+    return {"points": points, "pieces": pieces}
+
+
+def _short(x: float) -> str:
+    """Write a float that is meant to be a decimal with few digits."""
+    return _text(Fraction(repr(x)))
+
+
+def _curve_tree(found: CurveOutcome) -> list[dict[str, Any]]:
+    nodes = list(walk_curves(found.root))
+    index = {node: i for i, node in enumerate(nodes)}
+    tree: list[dict[str, Any]] = []
+    for node in nodes:
+        if node.split is None:
+            tree.append({"multiplier": _text(node.kappa)})
+        else:
+            state, mean, below, above = node.split
+            point = found.curves[state].points.index(mean)
+            ends = {"below": index[below], "above": index[above]}
+            tree.append({"cut": {"state": state, "point": point, **ends}})
+    return tree
+
+
+def _soft_gap(mdp: MDP, gap: SoftGap) -> dict[str, Any]:
+    names = [(s, p - mdp.pair_ranges[s].start) for p, s in enumerate(mdp.pair_states)]
+    flow = [[*names[p], _text(y)] for p, y in enumerate(gap.flow) if y]
+    numbers = {"kappa": _text(gap.kappa), "price": _text(gap.price)}
+    return {"gap": {"flow": flow, **numbers, "value": _texts(gap.value)}}
+
+
 def bandit_certificate(
     bandit: BanditArrays, claim: dict[str, str], multiplier: Fraction, choice: NDArray[np.int64]
 ) -> Certificate:
@@ -439,6 +536,8 @@ def _problem(problem: SafetyProblem) -> dict[str, Any]:
         if given.coefficients is not None:
             penalty["coefficients"] = _table(mdp, given.coefficients)
         penalty = {"regularizer": penalty}
+    if problem.metric is not None:
+        penalty["metric"] = problem.metric
     return {
         "states": list(mdp.states),
         "actions": [list(names) for names in mdp.actions],

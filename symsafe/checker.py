@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
-from math import comb, gcd, lcm
+from math import comb, gcd, lcm, prod
 from operator import add, eq, ge, gt, le
 from typing import TypeVar
 
@@ -46,8 +46,12 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "nearest": (("epsilon", "lower", "upper"), ("cover", "distribution", "tree")),
 }
 REGULARIZERS = ("linear", "l2", "chi2", "tv")
+RAISE = ("action", "lowered", "ends", "prices")
+METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
+MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
 MAX_POWER = 1000  # of a parameter
+MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
 Entry = TypeVar("Entry")
@@ -241,8 +245,8 @@ class Problem(Shape):
     """The problem, read and validated."""
 
     def __init__(self, value: object) -> None:
-        regular = isinstance(value, dict) and "regularizer" in value
-        body = record(value, (*PROBLEM, "regularizer") if regular else PROBLEM, "problem")
+        extra = [k for k in ("regularizer", "metric") if isinstance(value, dict) and k in value]
+        body = record(value, (*PROBLEM, *extra), "problem")
         super().__init__(body)
         self.discount = number(body["discount"], "problem.discount")
         need(self.discount, "at least", ZERO, "problem.discount", "problem", "discount")
@@ -263,7 +267,13 @@ class Problem(Shape):
                 shift[s] = shift.get(s, ZERO) + 1
                 self.transitions.append(row)
                 self.shifts.append((list(shift), Vector(list(shift.values()), step)))
-        self.regularizer = body.get("regularizer")
+        self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
+        given = self.regularizer
+        self.soft = isinstance(given, dict) and given.get("kind") == "kl"
+        if "metric" in body and not (self.soft and self.metric in METRICS):
+            raise Malformed(
+                "problem.metric", f"expected one of {METRICS} beside the regularizer kl"
+            )
 
     def successors(self, value: object, step: str) -> dict[int, Fraction]:
         row: dict[int, Fraction] = {}
@@ -396,6 +406,7 @@ class Scope:
     kept: set[int]  # the pairs of this node and its siblings, without those of duplicates
     used: frozenset[int] = frozenset()  # the pairs with positive occupancy, of a regularised node
     sides: dict[int, int] = field(default_factory=dict)  # -1 below, 0 at, 1 above the reference
+    ranges: dict[int, tuple[int, int]] = field(default_factory=dict)  # by state: points of a curve
 
 
 class Tree:
@@ -718,6 +729,363 @@ class CaseTree(Tree):
         tangent = sum((x * y for x, y in zip(h, z, strict=True)), ZERO) - omega.omega(z)
         most = omega.weight * tangent + price * self.bad + problem.mean(u)
         cost = worth - kappa * omega.weight * omega.omega(share) - kappa * most
+        need(cost, self.relation, self.limit, step, "gap.4", "cost")
+
+
+# KL-regularised problems. Bounds of exp and log are sums and products of whole numbers of 2^-work,
+# each rounded to the safe side.
+
+
+def rounded(top: int, bottom: int, up: bool) -> int:
+    """Return top / bottom rounded up or down."""
+    return -(-top // bottom) if up else top // bottom
+
+
+@lru_cache(maxsize=2**16)
+def exp_bound(x: Fraction, bits: int, up: bool) -> Fraction:
+    """Return a bound of exp(x), from above or from below, to about `bits` digits."""
+    size, above = abs(x), up == (x > 0)  # exp(-x) = 1 / exp(x)
+    if size > MAX_EXPONENT:
+        raise Malformed("evidence", f"an exponent beyond {MAX_EXPONENT}")
+    if not x:
+        return ONE
+    halvings = max(0, size.numerator.bit_length() - size.denominator.bit_length() + 2)
+    work = bits + 2 * halvings + 16
+    step = rounded(size.numerator << work, size.denominator << halvings, above)  # at most 1/2
+    total = term = 1 << work
+    n = 0
+    while term > 1:
+        n += 1
+        term = rounded(term * step, n << work, above)
+        total += term
+    total += above  # what is left of the series is less than its last term, 1
+    for _ in range(halvings):
+        total = rounded(total * total, 1 << work, above)
+    if x > 0:
+        return Fraction(total, 1 << work)
+    places = work + total.bit_length()
+    return Fraction(rounded(1 << work + places, total, up), 1 << places)
+
+
+@lru_cache(maxsize=2**16)
+def log_bound(x: Fraction, bits: int, up: bool) -> Fraction:
+    """Return a bound of log(x), x > 0, from above or from below, to about `bits` digits."""
+    if x < 1:
+        return -log_bound(1 / x, bits, not up)
+    power = 0 if x == 2 else x.numerator.bit_length() - x.denominator.bit_length()
+    power -= x < Fraction(2) ** power
+    work, base = bits + 16, x.denominator << power  # x = 2^power m, log m = 2 artanh((m-1)/(m+1))
+    term = total = rounded((x.numerator - base) << work, x.numerator + base, up)  # at most 1/3
+    square, n = rounded(term * term, 1 << work, up), 1
+    while term > 1:
+        term, n = rounded(term * square, 1 << work, up), n + 2
+        total += rounded(term, n, up)
+    total += up  # what is left of the series is less than its last term, 1
+    found = Fraction(2 * total, 1 << work)
+    return found + power * log_bound(Fraction(2), bits, up) if power else found
+
+
+class Soft:
+    """weight * KL to the reference, and the metric of the error."""
+
+    def __init__(self, problem: Problem, bits: int) -> None:
+        step = "problem.regularizer"
+        body = record(problem.regularizer, ("kind", "weight", "reference"), step)
+        self.problem, self.metric = problem, problem.metric
+        self.bits = max(bits, MIN_BITS)
+        weight = number(body["weight"], f"{step}.weight")
+        need(weight, "more than", ZERO, f"{step}.weight", "problem", "weight")
+        self.scale = weight * (1 - problem.discount)  # lambda'
+        self.reference = problem.table(body["reference"], f"{step}.reference", number)
+        for s, pairs in enumerate(problem.pairs):
+            at = f"{step}.reference[{s}]"
+            distribution([self.reference[p] for p in pairs], at, "problem")
+            need(min(self.reference[p] for p in pairs), "more than", ZERO, at, "problem", "least")
+        self.spread = max(problem.reward) - min(problem.reward)
+        if self.metric in ("preferences", "returns"):
+            mass = [sum((problem.data[p] for p in pairs), ZERO) for pairs in problem.pairs]
+            for p, (s, a) in enumerate(problem.place):
+                at = f"problem.data[{s}][{a}]"
+                due = mass[s] * self.reference[p]
+                need(problem.data[p], "exactly", due, at, "metric", "data of the reference")
+            goal = [(1 - problem.discount) * x for x in problem.initial.values]
+            problem.balance(dict(enumerate(problem.data)), goal, "problem.data", "metric")
+        if self.metric == "preferences":
+            need(problem.discount, "exactly", ZERO, "problem.metric", "metric", "discount")
+
+    def exp(self, x: Fraction, up: bool) -> Fraction:
+        return exp_bound(x, self.bits, up)
+
+    def log(self, x: Fraction, up: bool) -> Fraction:
+        return log_bound(x, self.bits, up)
+
+    def softplus(self, x: Fraction, up: bool) -> Fraction:
+        """Return a bound of log(1 + exp(x))."""
+        return max(x, ZERO) + self.log(1 + self.exp(-abs(x), up), up)
+
+    def divergence(self, x: Fraction, u: Fraction, up: bool) -> Fraction:
+        """Return a bound of KL(sigma(x) | sigma(x + u))."""
+        if not u:
+            return ZERO
+        sigma = 1 / (1 + self.exp(-x, up == (u > 0)))
+        return self.softplus(x + u, up) - self.softplus(x, not up) - sigma * u
+
+    def cost(self, e: list[Fraction], budget: Fraction, step: str) -> None:
+        """Refuse errors of more than `budget` in the metric."""
+        problem = self.problem
+        if self.metric == "preferences":
+            error = ZERO
+            for s, pairs in enumerate(problem.pairs):
+                for p, q in product(pairs, pairs if problem.initial.top[s] else ()):
+                    share = problem.initial.values[s] * self.reference[p] * self.reference[q]
+                    gap = problem.reward[p] - problem.reward[q]
+                    error += share * self.divergence(gap, e[p] - e[q], True)
+        else:
+            sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
+            error = Vector([d * x for d, x in zip(problem.data, sizes, strict=True)], step).sum()
+        unit = self.spread**2 if self.metric == "mse" else self.spread
+        need(error, "at most", budget * unit, step, "witness.1", "error")
+
+    def limit(self, low: Fraction, evidence: dict[str, object]) -> Fraction:
+        """Return what a bad policy costs in sum D|e| if it costs `low` in the metric."""
+        if self.metric not in ("mse", "preferences"):
+            return low * self.spread
+        step = "evidence.level"
+        level = number(evidence["level"], step)
+        need(level, "at least", ZERO, step, "level", "level")
+        found = level * level
+        if self.metric == "preferences":
+            rewards = [[self.problem.reward[p] for p in pairs] for pairs in self.problem.pairs]
+            most = max(max(row) - min(row) for row in rewards)
+            found = self.divergence(most, level * self.spread, False) / self.spread
+        need(found, "at least", low, step, "level", "error at this level")
+        return level * self.spread
+
+    def partition(self, values: list[Fraction], pairs: range) -> tuple[Fraction, Fraction]:
+        """Return bounds of lambda' log sum ref exp(value / lambda'), of one state."""
+        top = max(values)
+        weighed = list(zip((self.reference[p] for p in pairs), values, strict=True))
+        low, high = (
+            top
+            + self.scale
+            * self.log(
+                sum((q * self.exp((x - top) / self.scale, up) for q, x in weighed), ZERO), up
+            )
+            for up in (False, True)
+        )
+        return low, high
+
+    def witness(self, value: object, budget: Fraction, bad: Fraction) -> None:
+        """Verify a reward model whose optimal policy has a return of at most `bad`."""
+        step, problem = "evidence.witness", self.problem
+        body = record(value, ("reward", "value", "policy_value"), step)
+        reward = problem.table(body["reward"], f"{step}.reward", number)
+        v = problem.vector(body["value"], f"{step}.value")
+        u = problem.vector(body["policy_value"], f"{step}.policy_value")
+        errors = [x - r for x, r in zip(reward, problem.reward, strict=True)]
+        self.cost(errors, budget, f"{step}.reward")
+        pairs_of = enumerate(problem.place)
+        gains = [reward[p] + v.values[s] - problem.shift(v, p) for p, (s, _) in pairs_of]
+        delta = ZERO
+        if problem.discount:
+            for s, pairs in enumerate(problem.pairs):
+                for x in self.partition([gains[p] for p in pairs], pairs):
+                    delta = max(delta, abs(x - v.values[s]) * problem.horizon)
+        blur = problem.discount * delta / self.scale
+        for s, pairs in enumerate(problem.pairs):
+            top = max(gains[p] for p in pairs)
+            worth = [u.values[s] + problem.gain(u, p) for p in pairs]
+            least, above, below = min(worth), ZERO, ZERO
+            for p, x in zip(pairs, worth, strict=True):
+                exponent = (gains[p] - top) / self.scale
+                above += self.reference[p] * self.exp(exponent + blur, True) * (x - least)
+                below += self.reference[p] * self.exp(exponent - blur, False)
+            at = f"{step}.policy_value[{s}]"
+            need(u.values[s], "at least", least + above / below, at, "witness.3", "value")
+        need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.4", "return")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A piece of a curve: its ends (T, v), bounds of the weights w from both sides, bad pairs."""
+
+    ends: tuple[tuple[Fraction, Fraction], ...]
+    weights: dict[tuple[int, bool], Fraction]
+    bad: list[int]
+
+
+class CurveTree(Tree):
+    """Verify that each bad policy of a KL-regularised problem costs an amount in `relation`."""
+
+    def __init__(
+        self, soft: Soft, evidence: dict[str, object], bad: Fraction, relation: str, low: Fraction
+    ) -> None:
+        super().__init__(soft.problem, bad, relation, low)
+        self.soft, self.evidence = soft, evidence
+        self.splits = {"cut": self.cut}
+        self.leaves = {"multiplier": self.multiplier, "gap": self.gap}
+        self.curves: dict[int, list[tuple[Fraction, Fraction]]] = {}  # by state: points (T, v)
+
+    def check(self, value: object) -> None:
+        self.limit = self.soft.limit(self.limit, self.evidence)
+        curves = items(self.evidence["curves"], "evidence.curves", self.problem.size)
+        for s, curve in enumerate(curves):
+            step = f"evidence.curves[{s}]"
+            body = record(curve, ("points", "pieces"), step)
+            if self.problem.initial.top[s] and not self.problem.discount:
+                self.curves[s] = self.points(s, body, step)
+            elif body["points"] or body["pieces"]:
+                raise Rejected(step, "curves", "no points are due for this state")
+        super().check(value)
+
+    def points(self, s: int, body: dict[str, object], step: str) -> list[tuple[Fraction, Fraction]]:
+        problem, pairs = self.problem, self.problem.pairs[s]
+        found: list[tuple[Fraction, Fraction]] = []
+        for i, entry in enumerate(items(body["points"], f"{step}.points")):
+            at = f"{step}.points[{i}]"
+            t, v = (number(x, at) for x in items(entry, at, 2))
+            if i:
+                need(t, "more than", found[-1][0], at, "curves.1", "T")
+            found.append((t, v))
+        if not found:
+            raise Rejected(step, "curves.1", "expected points")
+        rewards = [problem.reward[p] for p in pairs]
+        need(found[0][0], "at most", min(rewards), step, "curves.1", "least T")
+        need(found[-1][1], "at most", ZERO, step, "curves.1", "last v")
+        top, scale = max(rewards), self.soft.scale
+        weights = {
+            (p, up): self.soft.reference[p] * self.soft.exp((r - top) / scale, up)
+            for p, r in zip(pairs, rewards, strict=True)
+            for up in (False, True)
+        }
+        pieces = items(body["pieces"], f"{step}.pieces", len(found) - 1)
+        for i, (start, end, piece) in enumerate(zip(found, found[1:], pieces, strict=False)):
+            at = f"{step}.pieces[{i}]"
+            if any(start[0] < r < end[0] for r in rewards):
+                raise Rejected(at, "curves.2", "a reward is inside the piece")
+            body = record(piece, ("price", "raises"), at)
+            bad = [p for p in pairs if problem.reward[p] <= start[0]]
+            due = bad if max(start[1], end[1]) > 0 else []
+            entries = [record(x, RAISE, at) for x in items(body["raises"], f"{at}.raises")]
+            raises = [(problem.pair(s, x["action"], at), x) for x in entries]
+            if {p for p, _ in raises} != set(due):
+                raise Rejected(at, "curves.2", "expected a raise of each bad action")
+            if due:
+                good = set(pairs).difference(bad)
+                price = number(body["price"], f"{at}.price")
+                need(price, "at least", ZERO, f"{at}.price", "curves.6", "price")
+                cut = Cut((start, end), weights, bad)
+                self.box(cut, None, good, (ZERO,), price, at)
+                for p in bad:
+                    mine = [x for q, x in raises if q == p]
+                    outside = [self.raised(cut, p, good, x, at) for x in mine]
+                    if prod(map(len, outside)) > MAX_CHOICES:
+                        raise Malformed(at, f"more than {MAX_CHOICES} sets of lowered actions")
+                    for chosen in product(*outside):
+                        mass = sum((problem.data[q] for q in set(chosen)), ZERO)
+                        need(mass, "at least", problem.data[p], at, "curves.3", "data")
+        return found
+
+    def raised(
+        self, cut: Cut, p: int, good: set[int], body: dict[str, object], step: str
+    ) -> set[int]:
+        """Verify the boxes of a raise; return the good actions that it does not let be lowered."""
+        problem, s = self.problem, self.problem.place[p][0]
+        lowered = {problem.pair(s, a, step) for a in items(body["lowered"], f"{step}.lowered")}
+        stops = [number(x, f"{step}.ends") for x in items(body["ends"], f"{step}.ends")]
+        entries = items(body["prices"], f"{step}.prices", len(stops))
+        last, most = ZERO, max(v for _, v in cut.ends)
+        for stop, price in zip(stops, (number(x, f"{step}.prices") for x in entries), strict=True):
+            need(stop, "more than", last, f"{step}.ends", "curves.4", "end")
+            need(price, "more than", ZERO, f"{step}.prices", "curves.4", "price")
+            self.box(cut, p, lowered & good, (last, stop), price, step)
+            last = stop
+        reach = self.soft.scale * problem.data[p] * last
+        need(reach, "at least", most, step, "curves.4", "cost at the last end")
+        return good - lowered
+
+    def box(
+        self,
+        cut: Cut,
+        p: int | None,
+        lowered: set[int],
+        raises: tuple[Fraction, ...],
+        price: Fraction,
+        step: str,
+    ) -> None:
+        """Verify the corners of a box, for raises of pair `p` or of none."""
+        problem, soft = self.problem, self.soft
+        for t, v in cut.ends:
+            fixed = ZERO
+            for q in {q for q, _ in cut.weights}:
+                gap, known = problem.reward[q] - t, q in cut.bad
+                if q != p:
+                    u = price * cut.weights[q, known] * gap
+                    fixed += self.saved(q, u) if q in lowered else u
+            for x in raises:
+                found = fixed
+                if p is not None:
+                    lift = soft.exp(x, True) * cut.weights[p, True] * (t - problem.reward[p])
+                    found += problem.data[p] * x - price * lift
+                need(soft.scale * found, "at least", v, step, "curves.5", "cost")
+
+    def saved(self, p: int, u: Fraction) -> Fraction:
+        """Return a bound from below of -D log y + u y over 0 < y <= 1."""
+        data = self.problem.data[p]
+        if u <= data or not data:
+            return min(u, data)
+        return data * (1 + self.soft.log(u / data, False))
+
+    def cut(self, i: int, scope: Scope, value: object, step: str) -> None:
+        body = record(value, ("state", "point", "below", "above"), step)
+        s = index(body["state"], self.problem.size, step)
+        low, high = scope.ranges.get(s, (0, len(self.curves.get(s, ())) - 1))
+        point = index(body["point"], max(high, 0), step)
+        if point <= low:
+            raise Rejected(step, "cut", "the point is not inside the range of this state")
+        for key, found in (("below", (low, point)), ("above", (point, high))):
+            child = self.child(i, body[key], step)
+            self.pending[child] = replace(scope, ranges={**scope.ranges, s: found})
+
+    def multiplier(self, scope: Scope, value: object, step: str) -> None:
+        kappa = number(value, step)
+        need(kappa, "at least", ZERO, step, "multiplier", "kappa")
+        lasting = kappa * self.problem.discount
+        need(lasting, "exactly", ZERO, step, "multiplier", "discount times kappa")
+        cost = -kappa * self.bad
+        for s, points in self.curves.items():
+            low, high = scope.ranges.get(s, (0, len(points) - 1))
+            share = kappa * self.problem.initial.values[s]
+            cost += min(v + share * t for t, v in points[low : high + 1])
+        need(cost, self.relation, self.limit, step, "multiplier", "cost")
+
+    def gap(self, scope: Scope, value: object, step: str) -> None:
+        problem, soft = self.problem, self.soft
+        body = record(value, ("flow", "kappa", "price", "value"), step)
+        kappa, price = (number(body[key], f"{step}.{key}") for key in ("kappa", "price"))
+        need(kappa, "more than", ZERO, f"{step}.kappa", "gap", "kappa")
+        need(price, "at least", ZERO, f"{step}.price", "gap", "price")
+        if soft.metric == "returns":
+            need(problem.discount, "exactly", ZERO, step, "gap", "discount")
+        flow = problem.entries(body["flow"], f"{step}.flow", "gap")
+        u = problem.vector(body["value"], f"{step}.value")
+        goal = [kappa * weight for weight in problem.initial.values]
+        problem.balance(flow, goal, step, "gap.1")
+        cost = -kappa * (problem.mean(u) + price * self.bad)
+        for s, pairs in enumerate(problem.pairs):
+            mass, total = sum((flow.get(p, ZERO) for p in pairs), ZERO), ZERO
+            for p in pairs:
+                y, what = flow.get(p, ZERO), "flow of ({}, {})".format(*problem.place[p])
+                need(y, "at least", ZERO, step, "gap.2", what)
+                need(y, "at most", problem.data[p], step, "gap.2", what)
+                least = kappa * scope.upper.get(p, problem.horizon) - problem.data[p]
+                need(y, "at least", least, step, "gap.2", what)
+                left = (1 - price) * problem.reward[p] - problem.shift(u, p)
+                total += soft.reference[p] * soft.exp(left / soft.scale, True)
+                if y:
+                    penalty = soft.log(y / (mass * soft.reference[p]), True)
+                    cost += y * (problem.reward[p] - soft.scale * penalty)
+            need(total, "at most", ONE, f"{step}.value[{s}]", "gap.3", "sum of weights")
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
 
 
@@ -1258,16 +1626,26 @@ def check(document: object) -> Result | Region:
         return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
     named = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
-    parts = ("returns", *(("reference",) if named else ()), *parts)
-    evidence = record(body["evidence"], parts, "evidence")
+    extra = ["reference"] if named else []
+    if problem.soft:
+        leveled = problem.metric in ("mse", "preferences")
+        extra = ["curves", "level"][: 1 + leveled] if "tree" in parts else []
+        extra.append("bits")
+    evidence = record(body["evidence"], ("returns", *extra, *parts), "evidence")
     best, worst = check_returns(problem, evidence["returns"])
     bad = best - level * (best - worst)
     spread = max(problem.reward) - min(problem.reward)
     if many:
         check_set(problem, claim, evidence, bad)
-    if regular:
+    tree: Tree
+    if problem.soft:
+        soft = Soft(problem, index(evidence["bits"], MAX_BITS + 1, "evidence.bits"))
+        tree = CurveTree(soft, evidence, bad, relation, low)
+        if "witness" in parts:
+            soft.witness(evidence["witness"], values[bounds[-1]], bad)
+    elif regular:
         omega = Regularizer(problem, evidence)
-        tree: Tree = CaseTree(omega, bad, relation, low * spread)
+        tree = CaseTree(omega, bad, relation, low * spread)
         if "witness" in parts:
             budget = values[bounds[-1]] * spread
             check_regularised_witness(omega, evidence["witness"], budget, bad)

@@ -150,8 +150,9 @@ def radius(
 ) -> None:
     """Compute the safety radius: the least epsilon at which the data distribution is unsafe.
 
-    Exit status 0 when the radius is exact and certified, 3 when only bounds are. With one open
-    parameter: as a piecewise rational function of it.
+    Exit status 0 when the radius is certified, exactly or (with a kl regularizer) between bounds at
+    most 10^-9 apart, and 3 when only wider bounds are. With one open parameter: as a piecewise
+    rational function of it.
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
@@ -166,8 +167,12 @@ def radius(
             node_limit=node_limit,
             report=report,
         )
-    certified = verdict.is_exact and verdict.rests_on == "certificate"
-    word = f"{verdict.lower} ({float(verdict.lower):.6g})" if verdict.is_exact else "unknown"
+    certified = verdict.is_tight and verdict.rests_on == "certificate"
+    word = "unknown"
+    if verdict.is_exact:
+        word = f"{verdict.lower} ({float(verdict.lower):.6g})"
+    elif verdict.is_tight:
+        word = f"{float(verdict.lower):.9f} (to 1e-9)"
     _finish(verdict, word, 0 if certified else _UNKNOWN, certificate, as_json)
 
 
@@ -316,14 +321,15 @@ def bounds(
     rows = {
         **lower,
         "radius_lower": (verdict.lower, "certified lower bound of the safety radius"),
-        "radius_upper": (verdict.upper, "certified upper bound of the safety radius"),
         **upper,
     }
+    if verdict.upper is not None:
+        rows["radius_upper"] = (verdict.upper, "certified upper bound of the safety radius")
     if as_json:
         _print_json({name: format_fraction(number) for name, (number, _) in rows.items()} | facts)
     else:
         if verdict.is_exact:
-            del rows["radius_upper"]
+            rows.pop("radius_upper", None)
             rows = {
                 "radius" if name == "radius_lower" else name: (
                     number,
@@ -333,7 +339,7 @@ def bounds(
             }
         for name, (number, text) in rows.items():
             print(f"{name:<16}{float(number):<14.6g}{_short(number):<20}{text}")
-    raise typer.Exit(0 if verdict.is_exact else _UNKNOWN)
+    raise typer.Exit(0 if verdict.is_tight else _UNKNOWN)
 
 
 _Rows = dict[str, tuple[Fraction, str]]
@@ -376,9 +382,9 @@ def _without_penalty(problem: SafetyProblem, verdict: Verdict, time_limit: float
     """Say whether the penalty helps: compare with the radius of the same problem without it."""
     plain = radius_of_problem(replace(problem, regularizer=None), time_limit=time_limit)
     effect = "limits were reached, so the effect of the penalty is open"
-    if plain.upper < verdict.lower:
+    if plain.upper is not None and plain.upper < verdict.lower:
         effect = "the penalty helps here"
-    elif plain.lower > verdict.upper:
+    elif verdict.upper is not None and plain.lower > verdict.upper:
         effect = "the penalty hurts here"
     elif plain.is_exact and verdict.is_exact:
         effect = "the penalty makes no difference here"
@@ -955,7 +961,7 @@ def _finish(verdict: Verdict, word: str, status: int, out: Path | None, as_json:
                 "verdict": verdict.answer,
                 "epsilon": None if verdict.epsilon is None else format_fraction(verdict.epsilon),
                 "radius_lower": format_fraction(verdict.lower),
-                "radius_upper": format_fraction(verdict.upper),
+                "radius_upper": None if verdict.upper is None else format_fraction(verdict.upper),
                 "certificate": str(out) if out is not None and certificate is not None else None,
                 "rests_on": verdict.rests_on,
                 "engine": statistics.engine,

@@ -347,7 +347,7 @@ def _solve(task: _Task, key: str) -> Record:
         "epsilon": None if verdict.epsilon is None else format_fraction(verdict.epsilon),
         "answer": verdict.answer,
         "radius_lower": format_fraction(verdict.lower),
-        "radius_upper": format_fraction(verdict.upper),
+        "radius_upper": None if verdict.upper is None else format_fraction(verdict.upper),
         "rests_on": verdict.rests_on,
         "stopped": verdict.statistics.stopped,
         "nodes": verdict.statistics.nodes,

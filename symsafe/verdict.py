@@ -16,6 +16,7 @@ from symsafe.certificate import (
     bandit_certificate,
     radius_certificate,
     safe_certificate,
+    soft_certificate,
     unsafe_certificate,
 )
 from symsafe.engine.bandit import solve_bandit
@@ -24,9 +25,10 @@ from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
 from symsafe.engine.search import search
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
+from symsafe.engine.soft_answers import SoftFinding, search_soft
 from symsafe.engine.tree import Outcome, Progress, trivial_root
 from symsafe.engine.witness import cheapest_witness
-from symsafe.errors import InputError
+from symsafe.errors import CertificateRejected, InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import BanditArrays, SafetyProblem
 
@@ -35,6 +37,8 @@ __all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
 Answer = Literal["safe", "unsafe", "unknown"]
 Engine = Literal["auto", "tree", "smt"]
 _ENGINES = ("auto", "tree", "smt")
+_TIGHT = Fraction(1, 10**9)
+_TRIES = 4
 _SMALL = 100
 """Contextual bandits given by arrays with at most so many pairs are solved as MDPs."""
 
@@ -72,9 +76,11 @@ class Verdict:
         At the tolerance `epsilon`. Unknown if a limit was reached, or if no tolerance was given.
     epsilon : Fraction or None
         The tolerance asked about, a fraction of the reward range.
-    lower, upper : Fraction
+    lower : Fraction
+    upper : Fraction or None
         Bounds of the safety radius, fractions of the reward range: lower <= radius <= upper.
-        Certified, unless `rests_on` says otherwise.
+        Certified, unless `rests_on` says otherwise. The upper one is None if no reward model with a
+        bad optimum was found, which happens with a ``kl`` regularizer alone.
     certificate : Certificate or None
         Verified by the checker. It proves the answer of `decide`, the bounds of `radius`, and the
         bounds where the answer is unknown.
@@ -86,7 +92,7 @@ class Verdict:
     answer: Answer
     epsilon: Fraction | None
     lower: Fraction
-    upper: Fraction
+    upper: Fraction | None
     certificate: Certificate | None
     rests_on: Literal["certificate", "solver"]
     statistics: Statistics
@@ -96,12 +102,17 @@ class Verdict:
         """Whether the bounds meet, so that `lower` is the safety radius itself."""
         return self.lower == self.upper
 
+    @property
+    def is_tight(self) -> bool:
+        """Whether the bounds are at most 10^-9 apart: the radius may have no rational value."""
+        return self.upper is not None and self.upper - self.lower <= _TIGHT
+
     def __repr__(self) -> str:
-        bounds = (
-            f"radius = {format_fraction(self.lower)}"
-            if self.is_exact
-            else f"{format_fraction(self.lower)} <= radius <= {format_fraction(self.upper)}"
-        )
+        bounds = f"{format_fraction(self.lower)} <= radius"
+        if self.is_exact:
+            bounds = f"radius = {format_fraction(self.lower)}"
+        elif self.upper is not None:
+            bounds += f" <= {format_fraction(self.upper)}"
         tolerance = "" if self.epsilon is None else f" at {format_fraction(self.epsilon)}"
         return f"Verdict({self.answer}{tolerance}, {bounds}, rests on {self.rests_on})"
 
@@ -222,12 +233,12 @@ def _answer(
         question = Question.of(problem)
         solve = _by_smt if engine == "smt" else _by_tree
         if problem.regularizer is not None and engine != "smt":  # which refuses it
-            solve = _by_cases
+            solve = _by_curves if problem.regularizer.kind == "kl" else _by_cases
         finding = solve(question, limits, report, asked)
         seconds = limits.elapsed
     epsilon = asked if problem.epsilon is None else exact(problem.epsilon)
     answer: Answer = "unknown"
-    if epsilon is not None and finding.upper <= epsilon:
+    if epsilon is not None and finding.upper is not None and finding.upper <= epsilon:
         answer = "unsafe"
     elif epsilon is not None and (
         finding.lower > epsilon or (finding.lower == epsilon and finding.lower_is_strict)
@@ -257,7 +268,7 @@ class _Finding:
 
     lower: Fraction
     lower_is_strict: bool
-    upper: Fraction
+    upper: Fraction | None
     certificate: Certificate | None
     rests_on: Literal["certificate", "solver"]
     nodes: int
@@ -297,6 +308,58 @@ def _written(
     else:
         certificate = radius_certificate(question, lower, upper, outcome.root, outcome.witness)
     return _Finding(lower, False, upper, certificate, "certificate", outcome.nodes, outcome.stopped)
+
+
+def _by_curves(
+    question: Question,
+    limits: Limits,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+) -> _Finding:
+    found = search_soft(question, limits, enough=asked, report=report)
+    if found.impossible and asked is None:
+        raise InputError(
+            "safety.regret",
+            format_fraction(exact(question.problem.regret)),
+            "a regret that the optimum of some reward model has under this penalty; at this one "
+            "every data distribution is safe at every tolerance",
+        )
+    for _ in range(_TRIES):
+        answer = None if asked is None else found.answer(asked)
+        try:
+            certificate = _soft_certificate(question, found, asked, answer)
+            break
+        except CertificateRejected:
+            # Floats proposed lines that lie too high.
+            found = found.cautious(question)
+    else:
+        certificate = None
+        found = found.without_proof()
+    return _Finding(
+        found.lower,
+        found.lower_is_strict,
+        found.upper,
+        certificate,
+        "certificate",
+        found.nodes,
+        found.stopped,
+    )
+
+
+def _soft_certificate(
+    question: Question, found: SoftFinding, asked: Fraction | None, answer: str | None
+) -> Certificate | None:
+    if answer == "unsafe" and asked is not None:
+        claim = {"kind": "unsafe", "epsilon": format_fraction(asked)}
+        return soft_certificate(question, claim, found.witness, None)
+    if answer == "safe" and asked is not None:
+        claim = {"kind": "safe", "epsilon": format_fraction(asked)}
+        return soft_certificate(question, claim, None, found.proof, found.level)
+    if found.witness is None or found.upper is None:
+        return None
+    bounds = {"lower": format_fraction(found.lower), "upper": format_fraction(found.upper)}
+    claim = {"kind": "radius", **bounds}
+    return soft_certificate(question, claim, found.witness, found.proof, found.level)
 
 
 def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:

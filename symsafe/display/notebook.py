@@ -216,10 +216,11 @@ def _verdict(verdict: Verdict) -> list[Element]:
 
 
 def _verdict_latex(verdict: Verdict) -> str:
-    lower, upper = _latex(verdict.lower), _latex(verdict.upper)
+    lower = _latex(verdict.lower)
     if verdict.is_exact:
         return f"$\\varepsilon^* = {lower}$"
-    return f"${lower} \\le \\varepsilon^* \\le {upper}$"
+    upper = "" if verdict.upper is None else f" \\le {_latex(verdict.upper)}"
+    return f"${lower} \\le \\varepsilon^*{upper}$"
 
 
 def _statistics(statistics: Statistics) -> list[Element]:

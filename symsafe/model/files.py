@@ -60,7 +60,7 @@ from symsafe.exact import Number, entry, exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP
 from symsafe.model.parameters import ParameterSpace
-from symsafe.model.problem import SafetyProblem
+from symsafe.model.problem import METRICS, SafetyProblem
 from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path as place
 from symsafe.model.tables import read_list, read_table, require_known, shown
@@ -402,12 +402,15 @@ def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
     mdp = _read_mdp(file, kinds[0], layout == "arrays", parameters)
     data = _read_data(file["data"], mdp, layout == "arrays")
     safety = read_table(file["safety"], "safety")
-    _require_keys(safety, ("safety",), ("regret", "epsilon"), ("regret",))
+    _require_keys(safety, ("safety",), ("regret", "epsilon", "metric"), ("regret",))
     regularizer = None
     if "regularizer" in file:
         regularizer = Regularizer.from_table(mdp, read_table(file["regularizer"], "regularizer"))
     epsilon = _raw(safety.get("epsilon"))
-    return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer)
+    metric = safety.get("metric")
+    if metric is not None and not isinstance(metric, str):
+        raise InputError("safety.metric", metric, f"one of {', '.join(METRICS)}")
+    return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer, metric)
 
 
 def _require_keys(
@@ -523,6 +526,8 @@ def _document(problem: SafetyProblem) -> dict[str, Any]:
     document["safety"] = {"regret": number(problem.regret, "regret")}
     if problem.epsilon is not None:
         document["safety"]["epsilon"] = number(problem.epsilon, "epsilon")
+    if problem.metric is not None:
+        document["safety"]["metric"] = problem.metric
     if problem.regularizer is not None:
         penalty = problem.regularizer
         document["regularizer"] = {"kind": penalty.kind, "weight": number(penalty.weight)}

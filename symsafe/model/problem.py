@@ -9,13 +9,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symsafe.errors import InputError
-from symsafe.exact import Number, RationalFunction
+from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path, read_number, shown, substituted
 
-__all__ = ["SafetyProblem"]
+__all__ = ["METRICS", "SafetyProblem"]
+
+METRICS = ("mse", "returns", "preferences")
+"""Errors of reward models besides the mean absolute one, with e = R_hat - R (paper, Section 5).
+
+``mse``
+    the mean of ``e**2`` under the data, as a share of the squared range of R
+``returns``
+    ``(1 - gamma) E|sum gamma^t e|`` over trajectories of the reference policy, as a share of the
+    range of R
+``preferences``
+    the mean KL divergence between the Bradley-Terry preferences of R and of the model, over two
+    actions of the reference policy in an initial state, divided by the range of R
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,12 +50,16 @@ class SafetyProblem:
         Expected error, a share of the range of the reward; above 0. Not needed for the radius.
     regularizer : Regularizer, optional
         What the policy is penalised for when it is optimised against the reward model.
+    metric : str, optional
+        How the error of a reward model is measured, with a ``kl`` regularizer: see `METRICS`. By
+        default the mean of ``|R_hat - R|`` under `data`, as a share of the range of R.
 
     Raises
     ------
     InputError
         For values out of range (of ground numbers), a distribution over another MDP, a constant
-        reward: its range of 0 cannot be divided by.
+        reward: its range of 0 cannot be divided by; for a metric without a ``kl`` regularizer, or
+        whose data are not those of the reference policy.
 
     Examples
     --------
@@ -56,6 +73,7 @@ class SafetyProblem:
     regret: Number
     epsilon: Number | None = None
     regularizer: Regularizer | None = None
+    metric: str | None = None
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
@@ -78,11 +96,37 @@ class SafetyProblem:
                 raise InputError("regularizer", self.regularizer, "a Regularizer")
             if self.regularizer.mdp is not self.mdp and self.regularizer.mdp != self.mdp:
                 raise InputError("regularizer", "one of another MDP", "a regularizer of this MDP")
+        if self.metric is not None:
+            self._require_metric()
         first = self.mdp.rewards[0]
         if all(reward == first for reward in self.mdp.rewards):
             raise InputError(
                 "reward", f"{shown(first)} for every pair", "a reward that is not constant"
             )
+
+    def _require_metric(self) -> None:
+        metric, given = self.metric, self.regularizer
+        if metric not in METRICS:
+            raise InputError("metric", metric, f"one of {', '.join(METRICS)}")
+        if given is None or given.kind != "kl" or given.reference is None or not self.is_ground:
+            raise InputError("metric", metric, "none without a regularizer of kind kl")
+        if metric == "mse":
+            return
+        discount = exact(self.mdp.discount)
+        if metric == "preferences" and discount:
+            raise InputError("metric", metric, "a discount of 0: preferences between actions")
+        weights = [exact(w) for w in self.data.weights]
+        flow = [(1 - discount) * exact(m) for m in self.mdp.initial]
+        for weight, row in zip(weights, self.mdp.successors, strict=True):
+            for t, probability in row:
+                flow[t] += discount * weight * exact(probability)
+        shares = given.reference.probabilities
+        for p, s in enumerate(self.mdp.pair_states):
+            due = flow[s] * exact(shares[p])
+            if weights[p] != due:
+                field = path("data", *self.mdp.pairs[p])
+                what = f"{shown(due)}, as in data of the reference policy ({metric})"
+                raise InputError(field, shown(weights[p]), what)
 
     @property
     def is_ground(self) -> bool:
@@ -139,9 +183,11 @@ class SafetyProblem:
             substituted(self.regret, point, "regret"),
             None if self.epsilon is None else substituted(self.epsilon, point, "epsilon"),
             None if self.regularizer is None else self.regularizer.on(mdp),
+            self.metric,
         )
 
     def __repr__(self) -> str:
         epsilon = "" if self.epsilon is None else f", epsilon {shown(self.epsilon)}"
         penalty = "" if self.regularizer is None else f", {self.regularizer!r}"
-        return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon}{penalty})"
+        metric = "" if self.metric is None else f", metric {self.metric}"
+        return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon}{penalty}{metric})"

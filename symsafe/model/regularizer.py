@@ -73,6 +73,8 @@ class Regularizer:
         weight = exact(self.weight, "regularizer.weight")
         if weight < 0:
             raise InputError("regularizer.weight", format_fraction(weight), "a number from 0")
+        if self.kind == "kl" and not weight:
+            raise InputError("regularizer.weight", "0", "a number above 0 for the kind kl")
         object.__setattr__(self, "weight", weight)
         if self.kind == "linear":
             self._require_absent("reference", self.reference)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symsafe.certificate import safe_certificate
+from symsafe.certificate import safe_certificate, soft_certificate
 from symsafe.engine.penalty import Penalty, highest
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseNode, comparison
+from symsafe.engine.soft_search import soft_gap
 from symsafe.errors import EngineError
 from symsafe.exact import format_fraction
 from symsafe.model import SafetyProblem
@@ -28,7 +29,7 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     Parameters
     ----------
     problem : SafetyProblem
-        With a regularizer that is no ``kl``; its epsilon plays no part.
+        With a regularizer; its epsilon plays no part.
 
     Returns
     -------
@@ -40,12 +41,11 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     ------
     InputError
         If the problem has no regularizer or open parameters, or its reward or return is constant.
-    UnsupportedError
-        For ``kl``.
 
     Notes
     -----
-    Exact: two concave quadratic programmes.
+    Exact: two concave quadratic programmes. For ``kl`` G_L has no rational value, and a lower bound
+    of it takes its place.
 
     Examples
     --------
@@ -57,6 +57,8 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     Fraction(1, 2)
     """
     question = Question.of(problem)
+    if problem.regularizer is not None and problem.regularizer.kind == "kl":
+        return _of_kl(question, problem.regularizer.weight)
     penalty = Penalty.of(question)
     best, bad = highest(question, penalty), highest(question, penalty, bad=True)
     if best is None or bad is None:
@@ -91,11 +93,49 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     )
 
 
+def _of_kl(question: Question, weight: Fraction) -> TheoremReport:
+    gap, least = soft_gap(question), min(question.weights)
+    hypotheses = (
+        Hypothesis("D(s,a) > 0 for every pair", least > 0, least, {"min D": least}),
+        Hypothesis("lambda > 0", weight > 0, weight, {"lambda": weight}),
+        Hypothesis(
+            "G_L = max f - max of f over policies with regret >= L is positive",
+            gap is not None,
+            Fraction(0) if gap is None else gap.shortfall,
+            {"a lower bound of G_L": Fraction(0) if gap is None else gap.shortfall},
+        ),
+    )
+    if gap is None or least <= 0:
+        return TheoremReport("theorem-4.1", _SOURCE, hypotheses)
+    bound = _bound(question, gap.shortfall)
+    found: dict[str, object] = {"G_L >=": gap.shortfall, "bound": bound}
+    if question.problem.metric is not None:
+        return TheoremReport(
+            "theorem-4.1", _SOURCE, hypotheses, "in the mean absolute error", found
+        )
+    epsilon = min(bound, gap.cost / question.reward_range) / 2
+    claim = {"kind": "safe", "epsilon": format_fraction(epsilon)}
+    return TheoremReport(
+        "theorem-4.1",
+        _SOURCE,
+        hypotheses,
+        f"D is safe at epsilon = {format_fraction(epsilon)}",
+        found | {"epsilon": epsilon},
+        soft_certificate(question, claim, None, gap),
+    )
+
+
 def bounds(question: Question) -> tuple[Fraction, Fraction]:
     """Return the bound of the theorem and the same sharpened per pair, fractions of the range of R.
 
     Both are at most the safety radius, and 0 where the theorem says nothing.
     """
+    given = question.problem.regularizer
+    if given is not None and given.kind == "kl":
+        gap = soft_gap(question)
+        if gap is None:
+            return Fraction(0), Fraction(0)
+        return _bound(question, gap.shortfall), gap.cost / question.reward_range
     penalty = Penalty.of(question)
     best, bad = highest(question, penalty), highest(question, penalty, bad=True)
     if best is None or bad is None:

@@ -8,11 +8,12 @@ from fractions import Fraction
 from symsafe.analysis.occupancy import occupancy, reachable_states, support
 from symsafe.analysis.policies import count_deterministic_policies, deterministic_policies
 from symsafe.analysis.values import evaluate, expected_return, shape
-from symsafe.certificate import unsafe_certificate
+from symsafe.certificate import soft_certificate, unsafe_certificate
 from symsafe.engine.bounds import ENUMERATED, support_weight
 from symsafe.engine.penalty import Penalty, highest
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import RegularisedWitness
+from symsafe.engine.soft import kl_penalty_above, soft_witness
 from symsafe.errors import EngineError, InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
@@ -33,7 +34,8 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     Parameters
     ----------
     problem : SafetyProblem
-        With an epsilon and a regularizer that is no ``kl``.
+        With an epsilon and a regularizer. For ``kl``, where omega has no rational value, C is a
+        little more than the constant.
     policy : Policy, optional
         pi_*. By default the one of least D(supp) (1 + C): among all up to 5,000 deterministic
         policies, beyond that a worst policy.
@@ -49,8 +51,6 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     InputError
         If the problem has no epsilon, no regularizer or open parameters, its reward or return is
         constant, or the policy is randomised or one of another MDP.
-    UnsupportedError
-        For ``kl``.
 
     Examples
     --------
@@ -88,6 +88,8 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     found["C"] = chosen.constant
     if not light.holds:
         return TheoremReport("theorem-4.2", _SOURCE, (above, light), constructed=found)
+    if priced.penalty is None:
+        return _of_kl(question, epsilon, chosen, (above, light), found)
     witness = _witness(question, priced.penalty, chosen)
     return TheoremReport(
         "theorem-4.2",
@@ -120,14 +122,17 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Pricing:
-    """What the theorem asks of policies; `least` is lambda min omega."""
+    """What the theorem asks of policies; `least` is lambda min omega, `penalty` None for kl."""
 
     question: Question
-    penalty: Penalty
+    penalty: Penalty | None
     least: Fraction
 
     @classmethod
     def of(cls, question: Question) -> _Pricing:
+        given = question.problem.regularizer
+        if given is not None and given.kind == "kl":
+            return cls(question, None, Fraction(0))
         penalty = Penalty.of(question)
         least = highest(question, penalty, reward=(Fraction(0),) * len(question.rewards))
         if least is None:
@@ -141,7 +146,10 @@ class _Pricing:
         weight, above = support_weight(question, policy), regret - exact(question.problem.regret)
         if above <= 0:
             return _Candidate(policy, regret, weight, None)
-        excess = self.penalty.weight * self.penalty.omega(occupancy(mdp, policy)) - self.least
+        if self.penalty is None:
+            excess = kl_penalty_above(question, policy)
+        else:
+            excess = self.penalty.weight * self.penalty.omega(occupancy(mdp, policy)) - self.least
         advantages = shape(mdp, evaluate(mdp, policy))
         reached = reachable_states(mdp)
         advantage = max(a for a, s in zip(advantages, mdp.pair_states, strict=True) if s in reached)
@@ -161,12 +169,43 @@ class _Pricing:
         return min(usable, key=lambda entry: entry[0])[1] if usable else worst
 
 
-def _witness(question: Question, penalty: Penalty, chosen: _Candidate) -> RegularisedWitness:
-    """Return the reward model with a bad optimum: any optimum if C > 0, else pi_* itself."""
+def _raised(question: Question, chosen: _Candidate) -> tuple[Fraction, ...]:
     constant = chosen.constant or Fraction(0)
     level = max(question.rewards) + constant * question.reward_range
     taken = support(question.mdp, chosen.policy)
-    reward = tuple(level if p in taken else r for p, r in enumerate(question.rewards))
+    return tuple(level if p in taken else r for p, r in enumerate(question.rewards))
+
+
+def _of_kl(
+    question: Question,
+    epsilon: Fraction,
+    chosen: _Candidate,
+    hypotheses: tuple[Hypothesis, ...],
+    found: dict[str, object],
+) -> TheoremReport:
+    reward = _raised(question, chosen)
+    witness = soft_witness(question, reward)
+    if witness is None:
+        raise EngineError("the reward model of Theorem 4.2 was not proven to have a bad optimum")
+    found |= {"reward model": reward, "its error": witness.error}
+    if question.problem.metric is not None:
+        conclusion = "unsafe in the mean absolute error"
+        return TheoremReport("theorem-4.2", _SOURCE, hypotheses, conclusion, found)
+    claim = {"kind": "unsafe", "epsilon": format_fraction(epsilon)}
+    return TheoremReport(
+        "theorem-4.2",
+        _SOURCE,
+        hypotheses,
+        f"D is unsafe at epsilon = {format_fraction(epsilon)}",
+        found,
+        soft_certificate(question, claim, witness, None),
+    )
+
+
+def _witness(question: Question, penalty: Penalty, chosen: _Candidate) -> RegularisedWitness:
+    """Return the reward model with a bad optimum: any optimum if C > 0, else pi_* itself."""
+    constant = chosen.constant or Fraction(0)
+    reward = _raised(question, chosen)
     peak = highest(question, penalty, reward=reward)
     if peak is None:
         raise EngineError("there are no occupancy measures")

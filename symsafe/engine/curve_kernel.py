@@ -1,0 +1,227 @@
+"""The compiled inner loops of `symsafe.engine.curves`: one context, in floats.
+
+Loading this module loads numba. Floats only propose; see CERTIFICATE.md for what is proven of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["cheapest", "price"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _compiled(function: F) -> F:
+    jit: Any = numba.njit
+    try:
+        return cast(F, jit(cache=True, error_model="numpy")(function))
+    except RuntimeError:  # nowhere to write to
+        return cast(F, jit(error_model="numpy")(function))
+
+
+@_compiled
+def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: Floats) -> float:
+    """Return the least sum of data |error| for a mean reward of at most `mean`; fill in the errors.
+
+    Both are in units of lambda. Errors are infinite where no data see the action, and the cost is
+    infinite where no errors give such a mean.
+    """
+    n = len(reward)
+    size = np.exp(weight) * np.abs(reward - mean)
+    errors[:] = 0.0
+    below, above, bad = 0.0, 0.0, 0
+    for a in range(n):
+        if reward[a] < mean:
+            below += size[a]
+            bad += 1
+        elif data[a] > 0:
+            above += size[a]
+        else:
+            errors[a] = -np.inf
+    if bad == 0:
+        return np.inf if np.max(reward) > mean else 0.0
+    if above <= below:
+        return 0.0
+    for a in range(n):
+        if reward[a] < mean and data[a] == 0:
+            errors[a] = np.inf
+            return 0.0
+    ratio = np.zeros(n)
+    for a in range(n):
+        if reward[a] >= mean and data[a] > 0:
+            ratio[a] = size[a] / data[a]
+    order = np.argsort(-ratio)
+    left = np.zeros(n + 1)  # of what is not lowered; sums, as differences would cancel
+    for k in range(n - 1, -1, -1):
+        left[k] = left[k + 1] + (size[order[k]] if ratio[order[k]] > 0 else 0.0)
+    best, raised, prefix, level = np.inf, -1, 0, 1.0
+    for b in range(-1, n):
+        mass, rest, lift = 0.0, 0.0, 0.0
+        for a in range(n):
+            if reward[a] < mean and a != b:
+                rest += size[a]
+        if b >= 0:
+            if reward[b] >= mean:
+                continue
+            mass = data[b]
+            lift = weight[b] + np.log(mean - reward[b])
+            alone = mass * (np.log(above - rest) - lift)
+            if alone < best:
+                best, raised, prefix = alone, b, 0
+        heavy, lowered = 0.0, 0.0
+        for k in range(n):
+            g = order[k]
+            if ratio[g] <= 0:
+                break
+            heavy += data[g]
+            lowered += data[g] * np.log(ratio[g])
+            following = ratio[order[k + 1]] if k + 1 < n else 0.0
+            if heavy == mass:
+                continue
+            theta = (rest - left[k + 1]) / (heavy - mass)
+            if not following * (1 - 1e-12) <= theta < ratio[g] * (1 + 1e-12) or theta <= 0:
+                continue
+            cost = lowered - heavy * np.log(theta)
+            if b >= 0:
+                more = np.log(mass * theta) - lift
+                if more <= 0:
+                    continue
+                cost += mass * more
+            if cost < best:
+                best, raised, prefix, level = cost, b, k + 1, theta
+    for k in range(prefix):
+        errors[order[k]] = np.log(level) - np.log(ratio[order[k]])
+    if raised >= 0:
+        lift = weight[raised] + np.log(mean - reward[raised])
+        if prefix:
+            errors[raised] = np.log(data[raised] * level) - lift
+        else:
+            errors[raised] = np.log(above - below + size[raised]) - lift
+    return max(best, 0.0)
+
+
+@_compiled
+def _missing(
+    weight: Floats,
+    reward: Floats,
+    data: Floats,
+    lowered: Flags,
+    b: int,
+    means: Floats,
+    values: Floats,
+    ends: Floats,
+    nu: float,
+    first: int,
+    last: int,
+) -> float:
+    """Return by how much a price misses the line at the corners of these of the two means."""
+    worst = -np.inf
+    for i in range(first, last):
+        fixed = 0.0
+        for a in range(len(reward)):
+            gap = reward[a] - means[i]
+            if reward[a] > means[0]:
+                u = nu * np.exp(weight[a]) * gap
+                if u <= data[a] or not lowered[a]:
+                    fixed += u
+                elif data[a] > 0:
+                    fixed += data[a] * (1 + np.log(u / data[a]))
+            elif a != b:
+                fixed += nu * np.exp(weight[a]) * gap
+        for j in range(2 if b >= 0 else 0):
+            found = data[b] * ends[j] + fixed
+            found += nu * np.exp(weight[b] + ends[j]) * (reward[b] - means[i])
+            if first == 1:  # leave room for rounding
+                found -= 1e-13 * data[b] * ends[j] + 1e-15 * nu
+            worst = max(worst, values[i] - found)
+        if b < 0:
+            # At the last mean nothing is due without a raise: this is above 0 but for rounding.
+            worst = max(worst, values[i] - fixed + (1e-15 * nu if first == 1 else 0.0))
+    return worst
+
+
+@_compiled
+def price(
+    weight: Floats,
+    reward: Floats,
+    data: Floats,
+    lowered: Flags,
+    b: int,
+    means: Floats,
+    values: Floats,
+    ends: Floats,
+    pinned: bool,
+    digits: float,
+) -> tuple[float, float]:
+    """Return the best price of a box of raises, rounded, and by how much it misses the line.
+
+    `means` and `values` are the line, `ends` the box of raises of action b (none if it is negative)
+    while only those `lowered` may be lowered; all in units of lambda. What is missed is the
+    greatest over the corners, a convex function of the price. Where the second value is `pinned`,
+    at 0, it is not missed at all: low enough prices see to that.
+    """
+    if b >= 0:
+        middle = max(0.5 * (means[0] + means[1]) - reward[b], 1e-300)
+        centre = np.log(data[b] / middle) - weight[b] - 0.5 * (ends[0] + ends[1])
+    else:
+        centre = 0.0
+        for a in range(len(reward)):
+            if reward[a] > means[0] and data[a] > 0:
+                gap = reward[a] - 0.5 * (means[0] + means[1])
+                centre = max(centre, np.log(data[a] / gap) - weight[a])
+    span = 20.0 + np.max(weight) - np.min(weight) + ends[1]
+    low, high = centre - span, centre + span
+    rows = 2
+    if pinned:
+        rows = 1
+        below, above = low - 40.0, high
+        for _ in range(60):
+            x = 0.5 * (below + above)
+            if _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 1, 2) > 0:
+                above = x
+            else:
+                below = x
+        high, low = below, min(low, below - 1.0)
+    golden = 0.6180339887498949
+    x, y = high - golden * (high - low), low + golden * (high - low)
+    at_x = _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows)
+    at_y = _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(y), 0, rows)
+    for _ in range(60):
+        if at_x <= at_y:
+            high, y, at_y = y, x, at_x
+            x = high - golden * (high - low)
+            at_x = _missing(
+                weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows
+            )
+        else:
+            low, x, at_x = x, y, at_y
+            y = low + golden * (high - low)
+            at_y = _missing(
+                weight, reward, data, lowered, b, means, values, ends, np.exp(y), 0, rows
+            )
+    best = x if at_x <= at_y else y
+    if min(at_x, at_y) < 0:
+        # Nothing is missed in a whole range of prices: a low one suffers less from rounding.
+        below, above = best - 20.0, best
+        for _ in range(60):
+            x = 0.5 * (below + above)
+            if (
+                _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows)
+                > 0
+            ):
+                below = x
+            else:
+                above = x
+        best = min(best, 0.5 * (above + min(best, above + 2.0)))
+    nu = np.exp(max(best, -600.0))
+    unit = 10.0 ** (np.floor(np.log10(nu)) - digits)
+    nu = np.floor(nu / unit) * unit
+    return nu, _missing(weight, reward, data, lowered, b, means, values, ends, nu, 0, rows)

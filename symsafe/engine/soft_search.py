@@ -1,0 +1,238 @@
+"""Bounds of a KL-regularised problem that hold for every discount and every metric.
+
+From below by Theorem 4.1 with a constant: a bad policy falls short of the best one for the true
+reward, so its reward model has an error. From above by local search for reward models. Floats
+search; what they find is proven elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import ctx
+from numpy.typing import NDArray
+
+from symsafe.analysis.occupancy import occupancy
+from symsafe.engine.limits import Limits
+from symsafe.engine.question import Question
+from symsafe.engine.soft import SoftModel, Softness, SoftWitness, ball, soft_witness
+from symsafe.model import Policy
+
+__all__ = ["SoftGap", "cheapest_found", "soft_gap"]
+
+Floats = NDArray[np.float64]
+Numbers = tuple[Fraction, ...]
+_ZERO = Fraction(0)
+_DIGITS = 10**12
+_DIRECTIONS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99, 1.01, 1.03, 1.1, 1.3)
+_SWEEPS = 40
+_STARTS, _IMPROVED = 24, 3
+
+
+@dataclass(frozen=True, slots=True)
+class SoftGap:
+    """Every bad policy costs at least `cost`, as J - lambda KL falls short of its maximum.
+
+    Attributes
+    ----------
+    flow : tuple of Fraction, one per pair
+        kappa times the occupancy measure of a good policy.
+    kappa, price : Fraction
+    value : tuple of Fraction, one per state
+        Not raised by the soft Bellman operator of the reward (1 - price) R.
+    cost : Fraction
+        In reward units.
+    shortfall : Fraction
+        What J - lambda KL loses at least.
+    """
+
+    flow: Numbers
+    kappa: Fraction
+    price: Fraction
+    value: Numbers
+    cost: Fraction
+    shortfall: Fraction
+
+
+def soft_gap(question: Question) -> SoftGap | None:
+    """Return the bound of Theorem 4.1 with a constant, or None if it says nothing."""
+    model, softness = SoftModel.of(question), Softness.of(question)
+    mdp, discount = question.mdp, question.discount
+    bad = float(question.bad_return)
+
+    def highest(price: float) -> float:
+        return float(model.initial @ model.solve((1 - price) * model.rewards).values) + price * bad
+
+    high = 1.0
+    while high < 1e9 and highest(2 * high) < highest(high):
+        high *= 2
+    low, high, ratio = 0.0, 2 * high, (5**0.5 - 1) / 2
+    for _ in range(90):
+        x, y = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, y) if highest(x) <= highest(y) else (x, high)
+    price = Fraction(round(low * _DIGITS), _DIGITS)
+    unit = question.reward_range / _DIGITS
+    found = model.solve((1 - float(price)) * model.rewards).values
+    size = 1 + Fraction(max(1, int(np.abs(found).max() / float(question.reward_range))))
+    value = tuple(
+        (round(Fraction(v) / unit) + 8 * size / (1 - discount)) * unit for v in found.tolist()
+    )
+    best = model.solve(model.rewards).policy
+    shares: list[Fraction] = []
+    for pairs in mdp.pair_ranges:
+        row = [Fraction(round(x * 10**6), 10**6) for x in best[pairs.start : pairs.stop].tolist()]
+        row[row.index(max(row))] += 1 - sum(row)
+        shares += row
+    eta = occupancy(mdp, Policy(mdp, tuple(shares)))
+    horizon = 1 / (1 - discount)
+    limits = [w / max(x, horizon - x) for w, x in zip(question.weights, eta, strict=True)]
+    kappa = min(limits)
+    saved = ctx.prec
+    try:
+        ctx.prec = 160
+        worth = -ball(sum((m * u for m, u in zip(question.initial, value, strict=True)), _ZERO))
+        worth -= ball(price * question.bad_return)
+        for pairs in mdp.pair_ranges:
+            mass = sum((eta[p] for p in pairs), _ZERO)
+            for p in pairs:
+                if eta[p]:
+                    penalty = ball(eta[p] / (mass * softness.reference[p])).log()
+                    worth += ball(eta[p]) * (
+                        ball(question.rewards[p]) - ball(softness.scale) * penalty
+                    )
+        digits = question.reward_range / 10**15
+        shortfall = (
+            Fraction(int((worth / ball(digits)).lower().floor().unique_fmpz() or 0)) * digits
+        )
+    finally:
+        ctx.prec = saved
+    if shortfall <= 0 or not kappa:
+        return None
+    flow = tuple(kappa * x for x in eta)
+    return SoftGap(flow, kappa, price, value, kappa * shortfall, shortfall)
+
+
+def cheapest_found(
+    question: Question, limits: Limits, starts: Sequence[Floats] = ()
+) -> SoftWitness | None:
+    """Return the best reward model with a bad policy that local search finds, proven.
+
+    Parameters
+    ----------
+    question : Question
+    limits : Limits
+    starts : sequence of array, one per pair
+        Errors to start from besides those that favour deterministic policies.
+    """
+    search = _Local(question, limits)
+    scaled = [search.scaled(errors) for errors in (*starts, *search.favours())]
+    usable = sorted((found for found in scaled if found is not None), key=search.cost)
+    if not usable:
+        return None
+    best = min((search.improve(found) for found in usable[:_IMPROVED]), key=search.cost)
+    for stretch in (0.0, *(1e-14 * 4.0**k for k in range(16))):
+        reward = [
+            r + Fraction(f"{x * (1 + stretch):.12g}")
+            for r, x in zip(question.rewards, best.tolist(), strict=True)
+        ]
+        witness = soft_witness(question, reward)
+        if witness is not None:
+            return witness
+    return None
+
+
+class _Local:
+    def __init__(self, question: Question, limits: Limits) -> None:
+        self.question, self.limits = question, limits
+        self.model = SoftModel.of(question)
+        self.bad = float(question.bad_return)
+        self.metric = question.problem.metric
+        self.span = float(question.reward_range)
+
+    def cost(self, errors: Floats) -> float:
+        """Return the error in the metric, up to a factor."""
+        model = self.model
+        if self.metric == "mse":
+            return float(model.data @ errors**2)
+        if self.metric != "preferences":
+            return float(model.data @ np.abs(errors))
+        total = 0.0
+        for m, pairs in zip(model.initial, self.question.mdp.pair_ranges, strict=True):
+            own = slice(pairs.start, pairs.stop)
+            reward, error, share = model.rewards[own], errors[own], model.reference[own]
+            gap, more = reward[:, None] - reward, error[:, None] - error
+            sigma = 1 / (1 + np.exp(-gap))
+            found = np.logaddexp(0, gap + more) - np.logaddexp(0, gap) - sigma * more
+            total += m * float(share @ found @ share)
+        return total
+
+    def favours(self) -> Iterator[Floats]:
+        """Yield errors that raise the actions of deterministic policies, the worst one first."""
+        mdp, question = self.question.mdp, self.question
+        worst = np.array([float(q) for q in question.returns.worst.probabilities])
+        yield worst
+        generator = np.random.default_rng(0)
+        for _ in range(_STARTS):
+            raised = np.zeros(len(worst))
+            for pairs in mdp.pair_ranges:
+                order = sorted(pairs, key=lambda p: self.model.rewards[p])
+                place = min(int(generator.geometric(0.5)) - 1, len(order) - 1)
+                raised[order[place]] = 1.0 if generator.random() < 0.8 else 0.0
+            yield raised
+
+    def scaled(self, errors: Floats) -> Floats | None:
+        """Return the least multiple of errors that makes the policy bad."""
+
+        def excess(factor: float) -> float:
+            return self.model.solve(self.model.rewards + factor * errors).policy_return - self.bad
+
+        low, high = 0.0, 1.0
+        above, below = excess(low), excess(high)
+        if above <= 0:
+            return 0 * errors
+        if not errors.any():
+            return None
+        while below > 0:
+            low, high, above = high, 2 * high, below
+            if high * float(np.abs(errors).max()) > 1e4 * (self.span + self.model.scale):
+                return None
+            below = excess(high)
+        for _ in range(60):  # the Illinois method
+            if high - low <= 1e-14 * high:
+                break
+            middle = high - below * (high - low) / (below - above)
+            middle = middle if low < middle < high else (low + high) / 2
+            found = excess(middle)
+            if found > 0:
+                low, above, below = middle, found, below / 2
+            else:
+                high, below, above = middle, found, above / 2
+            if abs(found) <= 1e-14 * self.span:
+                high = middle if found <= 0 else high
+                break
+        return high * errors
+
+    def improve(self, best: Floats) -> Floats:
+        """Descend along single errors, scaled each time to what is just enough."""
+        cost = self.cost(best)
+        step = float(np.abs(best).max())
+        for _ in range(_SWEEPS):
+            before = cost
+            for p in range(len(best)):
+                if self.limits.reached():
+                    return best
+                options = [best[p] * x for x in _DIRECTIONS] if best[p] else []
+                for option in (*options, best[p] + step / 4, best[p] - step / 4):
+                    trial = best.copy()
+                    trial[p] = option
+                    found = self.scaled(trial)
+                    if found is not None and (new := self.cost(found)) < cost * (1 - 1e-12):
+                        best, cost = found, new
+            if cost > before * (1 - 1e-6):
+                step /= 4
+                if step < 1e-6 * float(np.abs(best).max()):
+                    break
+        return best
