@@ -208,19 +208,17 @@ def price(
                 weight, reward, data, lowered, b, means, values, ends, np.exp(y), 0, rows
             )
     best = x if at_x <= at_y else y
-    if min(at_x, at_y) < 0:
-        # Nothing is missed in a whole range of prices: a low one suffers less from rounding.
-        below, above = best - 20.0, best
-        for _ in range(60):
-            x = 0.5 * (below + above)
-            if (
-                _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows)
-                > 0
-            ):
-                below = x
-            else:
-                above = x
-        best = min(best, 0.5 * (above + min(best, above + 2.0)))
+    # A whole range of prices is as good, but for very little: low ones suffer less from rounding.
+    enough = max(min(at_x, at_y), 0.0) + 1e-13 * (1e-3 + max(values[0], values[1]))
+    below, above = best - 40.0, best
+    for _ in range(60):
+        x = 0.5 * (below + above)
+        nu = np.exp(x)
+        if _missing(weight, reward, data, lowered, b, means, values, ends, nu, 0, rows) > enough:
+            below = x
+        else:
+            above = x
+    best = min(best, 0.5 * (above + min(best, above + 2.0)))
     nu = np.exp(max(best, -600.0))
     unit = 10.0 ** (np.floor(np.log10(nu)) - digits)
     nu = np.floor(nu / unit) * unit
