@@ -27,6 +27,7 @@ __all__ = [
     "SoftSolution",
     "SoftWitness",
     "Softness",
+    "above",
     "ball",
     "error_of",
     "kl_penalty_above",
@@ -133,7 +134,7 @@ def error_of(question: Question, reward: Sequence[Fraction]) -> tuple[Fraction, 
                     found -= ball(more) / (1 + (-x).exp())
                     total += ball(m * reference[p] * reference[q]) * found
         digits = span / 10**18
-        return (_above(total, digits) + digits) / span, 96
+        return (above(total, digits) + digits) / span, 96
     if problem.metric == "mse":
         squares = zip(question.weights, errors, strict=True)
         return sum((w * e * e for w, e in squares), _ZERO) / span**2, 0
@@ -149,14 +150,14 @@ def kl_penalty_above(question: Question, policy: Policy) -> Fraction:
             share = exact(policy.probabilities[p])
             total += ball(visits * softness.scale) * ball(share / softness.reference[p]).log()
     unit = question.reward_range / 10**12
-    return _above(total, unit) + unit
+    return above(total, unit) + unit
 
 
 def ball(x: Fraction) -> arb:
     return arb(fmpq(x.numerator, x.denominator))
 
 
-def _above(x: arb, unit: Fraction) -> Fraction:
+def above(x: arb, unit: Fraction) -> Fraction:
     """Return a multiple of `unit` at least as great as a ball."""
     top = (x / ball(unit)).upper().ceil().unique_fmpz()
     return (int(top) if top is not None else 0) * unit
@@ -196,7 +197,7 @@ def _myopic(
             return True
         # States that are never met need a value too.
         unit = question.reward_range / 2**64
-        exactly = tuple(x if isinstance(x, Fraction) else _above(x, unit) for x in means)
+        exactly = tuple(x if isinstance(x, Fraction) else above(x, unit) for x in means)
         return _ZERO, value, exactly
     gap = ball(room) - sum((ball(m) * x for m, x in rest), arb(0))
     if gap < 0:
@@ -210,7 +211,7 @@ def _myopic(
     return (
         slack,
         value,
-        tuple(x if isinstance(x, Fraction) else _above(x + ball(slack / 2), unit) for x in means),
+        tuple(x if isinstance(x, Fraction) else above(x + ball(slack / 2), unit) for x in means),
     )
 
 
@@ -236,9 +237,9 @@ def _lasting(
     while not gap.mid() > 2 * ball(slack):
         slack /= 2
     unit = slack * (1 - gamma) / 2**12
-    raised = tuple(_above(arb(x.mid()) + ball(slack), unit) for x in worth)
+    raised = tuple(above(arb(x.mid()) + ball(slack), unit) for x in worth)
     digits = Fraction(1, 2 ** (ctx.prec - 8))
-    value = tuple(_above(arb(v.mid()), digits * question.reward_range) for v in values)
+    value = tuple(above(arb(v.mid()), digits * question.reward_range) for v in values)
     # What the checker will verify, with these very numbers.
     residual = _newton(question, softness, reward, [ball(v) for v in value])[0]
     blur = ball(gamma / (1 - gamma) / scale) * arb(residual.upper())

@@ -11,12 +11,14 @@ from symsafe.errors import InputError
 from symsafe.model import SafetyProblem
 from symsafe.theorems import (
     corollary_3_4,
+    error_metrics,
     proposition_3_2,
     proposition_3_3,
     theorem_3_1,
     theorem_3_5,
     theorem_4_1,
     theorem_4_2,
+    theorem_6_1,
 )
 from symsafe.theorems.report import TheoremReport
 
@@ -66,6 +68,15 @@ THEOREMS: Mapping[str, Theorem] = {
     ),
     "theorem-4.2": Theorem(
         "regularised: a bad policy with little data on its support is unsafe", theorem_4_2.verify
+    ),
+    "theorem-6.1": Theorem(
+        "RLHF with a KL penalty: a rare bad action per prompt is unsafe",
+        theorem_6_1.verify,
+        partial(theorem_6_1.verify, sharp=True),
+    ),
+    "error-metrics": Theorem(
+        "squares, preferences and returns are small where the mean error is",
+        error_metrics.verify,
     ),
 }
 """By the name that `symsafe theorem` takes."""
