@@ -11,8 +11,9 @@ speaks about the problem inside it: compare the printed digest with that of the 
 
 How to read it: a *pair* (state, action) has one index `p`, counted state by state. `step` is the
 place in the document that a refusal names. Lists that are summed in loops are integers over one
-positive denominator (`Vector`), which is the only concession to speed. Problems with parameters
-(`Family` to `check_region`) have rules of their own, over functions instead of numbers.
+positive denominator (`Vector`), which is the only concession to speed. A plain certificate needs
+what comes before the first line that starts with ``# == Part``, and what comes after the last part;
+each part is for one kind of problem or claim, and none uses another.
 """
 
 from __future__ import annotations
@@ -557,6 +558,9 @@ class Tree:
         return replace(scope, upper=bounds["upper"], lower=bounds["lower"])
 
 
+# == Part: regularised problems
+
+
 class Regularizer:
     """weight * omega, where omega sums c x + q (x - rho)^2 + m |x - rho| over the pairs.
 
@@ -732,8 +736,9 @@ class CaseTree(Tree):
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
 
 
-# KL-regularised problems. Bounds of exp and log are sums and products of whole numbers of 2^-work,
-# each rounded to the safe side.
+# == Part: KL-regularised problems
+# Bounds of exp and log are sums and products of whole numbers of 2^-work, each rounded to the safe
+# side.
 
 
 def rounded(top: int, bottom: int, up: bool) -> int:
@@ -1089,6 +1094,9 @@ class CurveTree(Tree):
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
 
 
+# == Part: claims about many data distributions
+
+
 class DataSet:
     """The data distributions that a claim is about: those that meet rows, or a convex hull."""
 
@@ -1200,8 +1208,9 @@ def check_set(
         problem.data = data
 
 
-# Families. Where a problem has parameters, its numbers are functions of them, and evidence amounts
-# to conditions f >= 0 or f > 0, each of which is proven on each cell of the box of parameters.
+# == Part: families
+# Where a problem has parameters, its numbers are functions of them, and evidence amounts to
+# conditions f >= 0 or f > 0, each of which is proven on each cell of the box of parameters.
 
 Polynomial = dict[tuple[int, ...], Fraction]  # exponents of the parameters: coefficient, not 0
 Box = list[tuple[Fraction, Fraction]]
@@ -1529,6 +1538,9 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
     return Region(safe, unsafe, undecided, digest, len(cells), len(proofs))
 
 
+# == Part: contextual bandits given by lists of integers
+
+
 def integers(value: object, step: str, length: int | None = None) -> list[int]:
     """Return the integers in `value`, a string with single spaces between them."""
     if not isinstance(value, str) or INTEGERS.fullmatch(value) is None:
@@ -1547,9 +1559,9 @@ def check_bandit(
     initial = integers(body["initial"], "problem.initial", len(counts))
     reward, data = (integers(body[k], f"problem.{k}", sum(counts)) for k in ("reward", "data"))
     proof = record(evidence, ("multiplier", "choice"), "evidence")
-    times = number(proof["multiplier"], "evidence.multiplier")
+    kappa = number(proof["multiplier"], "evidence.multiplier")
     choice = integers(proof["choice"], "evidence.choice", len(counts))
-    if min(counts) < 1 or times < 0 or min(*initial, *data, *choice) < 0:
+    if min(counts) < 1 or kappa < 0 or min(*initial, *data, *choice) < 0:
         raise Rejected("problem", "problem", "expected actions, and nothing below 0 but rewards")
     if any(a >= count for a, count in zip(choice, counts, strict=True)):
         raise Malformed("evidence.choice", "expected an action of each context")
@@ -1566,7 +1578,7 @@ def check_bandit(
         for place, p in enumerate(order if start else ()):  # a context never met costs nothing
             i = min(bisect_right(masses, data[p]) - 1, place)
             price = areas[i] + data[p] * (reward[order[i]] - reward[p])
-            bounds.append(times.denominator * price - times.numerator * start * (top - reward[p]))
+            bounds.append(kappa.denominator * price - kappa.numerator * start * (top - reward[p]))
             if p == first + a:
                 cost, lost = cost + price, lost + start * (top - reward[p])
         least, span = least + min(bounds, default=0), span + start * (top - last)
@@ -1576,7 +1588,10 @@ def check_bandit(
     if high is not None:
         need(Fraction(lost), "at least", level * span, "evidence.choice", "bandit.1", "lost return")
         need(Fraction(cost), "at most", high * unit, "evidence.choice", "bandit.1", "cost")
-    return Fraction(least, times.denominator) + times * level * span, low * unit
+    return Fraction(least, kappa.denominator) + kappa * level * span, low * unit
+
+
+# == The document
 
 
 def digest(problem: object) -> str:
