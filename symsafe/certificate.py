@@ -372,7 +372,7 @@ def soft_certificate(
     evidence: dict[str, Any] = {}
     if proof is not None:
         curves = proof.curves if isinstance(proof, CurveOutcome) else {}
-        evidence["curves"] = [_curve(curves.get(s)) for s in range(len(mdp.states))]
+        evidence["curves"] = [_curve(question, s, curves.get(s)) for s in range(len(mdp.states))]
         evidence["tree"] = (
             _curve_tree(proof) if isinstance(proof, CurveOutcome) else [_soft_gap(mdp, proof)]
         )
@@ -388,9 +388,11 @@ def soft_certificate(
     return _assemble(question, claim, evidence)
 
 
-def _curve(curve: Curve | None) -> dict[str, Any]:
+def _curve(question: Question, state: int, curve: Curve | None) -> dict[str, Any]:
     if curve is None:
-        return {"points": [], "pieces": []}
+        due = question.initial[state] and not question.discount
+        least = min(question.rewards[p] for p in question.mdp.pair_ranges[state])
+        return {"points": [[_text(least), "0"]] if due else [], "pieces": []}
     values = [Fraction(v) for v in curve.values.tolist()]
     pieces: list[dict[str, Any]] = []
     for piece, low, high in zip(curve.pieces, values, values[1:], strict=False):
@@ -404,6 +406,7 @@ def _curve(curve: Curve | None) -> dict[str, Any]:
                         "lowered": list(raised.lowered),
                         "ends": [_short(x) for x in raised.ends],
                         "prices": [_short(x) for x in raised.prices],
+                        "tilted": list(raised.tilted),
                     }
                     for raised in raises
                 ],
@@ -423,7 +426,9 @@ def _curve_tree(found: CurveOutcome) -> list[dict[str, Any]]:
     index = {node: i for i, node in enumerate(nodes)}
     tree: list[dict[str, Any]] = []
     for node in nodes:
-        if node.split is None:
+        if node.full:
+            tree.append({"full": []})
+        elif node.split is None:
             tree.append({"multiplier": _text(node.kappa)})
         else:
             state, mean, below, above = node.split

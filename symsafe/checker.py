@@ -47,7 +47,7 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "nearest": (("epsilon", "lower", "upper"), ("cover", "distribution", "tree")),
 }
 REGULARIZERS = ("linear", "l2", "chi2", "tv")
-RAISE = ("action", "lowered", "ends", "prices")
+RAISE = ("action", "lowered", "ends", "prices", "tilted")
 METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
@@ -923,12 +923,18 @@ class CurveTree(Tree):
     """Verify that each bad policy of a KL-regularised problem costs an amount in `relation`."""
 
     def __init__(
-        self, soft: Soft, evidence: dict[str, object], bad: Fraction, relation: str, low: Fraction
+        self,
+        soft: Soft,
+        evidence: dict[str, object],
+        level: Fraction,
+        bad: Fraction,
+        relation: str,
+        low: Fraction,
     ) -> None:
         super().__init__(soft.problem, bad, relation, low)
-        self.soft, self.evidence = soft, evidence
+        self.soft, self.evidence, self.level = soft, evidence, level
         self.splits = {"cut": self.cut}
-        self.leaves = {"multiplier": self.multiplier, "gap": self.gap}
+        self.leaves = {"multiplier": self.multiplier, "gap": self.gap, "full": self.full}
         self.curves: dict[int, list[tuple[Fraction, Fraction]]] = {}  # by state: points (T, v)
 
     def check(self, value: object) -> None:
@@ -980,7 +986,7 @@ class CurveTree(Tree):
                 price = number(body["price"], f"{at}.price")
                 need(price, "at least", ZERO, f"{at}.price", "curves.6", "price")
                 cut = Cut((start, end), weights, bad)
-                self.box(cut, None, good, (ZERO,), price, at)
+                self.unraised(cut, good, price, at)
                 for p in bad:
                     mine = [x for q, x in raises if q == p]
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
@@ -999,47 +1005,73 @@ class CurveTree(Tree):
         lowered = {problem.pair(s, a, step) for a in items(body["lowered"], f"{step}.lowered")}
         stops = [number(x, f"{step}.ends") for x in items(body["ends"], f"{step}.ends")]
         entries = items(body["prices"], f"{step}.prices", len(stops))
-        last, most = ZERO, max(v for _, v in cut.ends)
-        for stop, price in zip(stops, (number(x, f"{step}.prices") for x in entries), strict=True):
+        reach = self.soft.scale * problem.data[p] * (stops[-1] if stops else ZERO)
+        most = max(v for _, v in cut.ends)
+        need(reach, "at least", most, step, "curves.4", "cost at the last end")
+        last = ZERO
+        tilted = {index(j, len(stops), step) for j in items(body["tilted"], f"{step}.tilted")}
+        for j, (stop, entry) in enumerate(zip(stops, entries, strict=True)):
+            price = number(entry, f"{step}.prices")
             need(stop, "more than", last, f"{step}.ends", "curves.4", "end")
             need(price, "more than", ZERO, f"{step}.prices", "curves.4", "price")
-            self.box(cut, p, lowered & good, (last, stop), price, step)
+            self.box(cut, p, lowered & good, (last, stop), price, j in tilted, step)
             last = stop
-        reach = self.soft.scale * problem.data[p] * last
-        need(reach, "at least", most, step, "curves.4", "cost at the last end")
         return good - lowered
 
-    def box(
-        self,
-        cut: Cut,
-        p: int | None,
-        lowered: set[int],
-        raises: tuple[Fraction, ...],
-        price: Fraction,
-        step: str,
-    ) -> None:
-        """Verify the corners of a box, for raises of pair `p` or of none."""
+    def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
+        """Verify that lowering good actions alone costs a piece."""
         problem, soft = self.problem, self.soft
         for t, v in cut.ends:
-            fixed = ZERO
-            for q in {q for q, _ in cut.weights}:
-                gap, known = problem.reward[q] - t, q in cut.bad
-                if q != p:
-                    u = price * cut.weights[q, known] * gap
-                    fixed += self.saved(q, u) if q in lowered else u
-            for x in raises:
-                found = fixed
-                if p is not None:
-                    lift = soft.exp(x, True) * cut.weights[p, True] * (t - problem.reward[p])
-                    found += problem.data[p] * x - price * lift
-                need(soft.scale * found, "at least", v, step, "curves.5", "cost")
+            found = ZERO
+            for q in cut.bad:
+                found -= price * cut.weights[q, True] * (t - problem.reward[q])
+            for q in good:
+                found += self.saved(q, price * cut.weights[q, False] * (problem.reward[q] - t))
+            need(soft.scale * found, "at least", v, step, "curves.6", "cost")
 
     def saved(self, p: int, u: Fraction) -> Fraction:
-        """Return a bound from below of -D log y + u y over 0 < y <= 1."""
+        """Return a bound from below of phi, the least -D log y + u y over 0 < y <= 1."""
         data = self.problem.data[p]
         if u <= data or not data:
             return min(u, data)
         return data * (1 + self.soft.log(u / data, False))
+
+    def box(
+        self,
+        cut: Cut,
+        p: int,
+        lowered: set[int],
+        raises: tuple[Fraction, Fraction],
+        price: Fraction,
+        tilted: bool,
+        step: str,
+    ) -> None:
+        """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
+        problem, soft, middle = self.problem, self.soft, sum(raises, ZERO) / 2
+        for (t, v), x in product(cut.ends, raises):
+            lift = ONE if tilted else soft.exp(x, True)
+            fall = soft.exp(-x, True) if tilted else ONE
+            found = problem.data[p] * x
+            for q in {q for q, _ in cut.weights}:
+                gap, data = problem.reward[q] - t, problem.data[q]
+                low, high = (price * cut.weights[q, up] for up in (False, True))
+                if q in cut.bad:
+                    found += high * gap * (lift if q == p else fall)
+                elif not tilted:
+                    found += self.saved(q, low * gap) if q in lowered else low * gap
+                elif (
+                    q in lowered
+                    and high * (problem.reward[q] - cut.ends[0][0]) * soft.exp(-raises[0], True)
+                    > data
+                ):
+                    u = low * gap * soft.exp(-middle, False)
+                    tilt = min(u, data) if x < middle else data
+                    found += self.saved(q, u) + tilt * (middle - x)
+                else:
+                    up = x > 1 + middle  # where the tangent is below 0
+                    size = (high if up else low) * soft.exp(-middle, up)
+                    found += size * gap * (1 + middle - x)
+            need(soft.scale * found, "at least", v, step, "curves.5", "cost")
 
     def cut(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "point", "below", "above"), step)
@@ -1063,6 +1095,10 @@ class CurveTree(Tree):
             share = kappa * self.problem.initial.values[s]
             cost += min(v + share * t for t, v in points[low : high + 1])
         need(cost, self.relation, self.limit, step, "multiplier", "cost")
+
+    def full(self, scope: Scope, value: object, step: str) -> None:  # noqa: ARG002
+        items(value, step, 0)
+        need(self.level, "exactly", ONE, step, "full", "regret")
 
     def gap(self, scope: Scope, value: object, step: str) -> None:
         problem, soft = self.problem, self.soft
@@ -1655,7 +1691,7 @@ def check(document: object) -> Result | Region:
     tree: Tree
     if problem.soft:
         soft = Soft(problem, index(evidence["bits"], MAX_BITS + 1, "evidence.bits"))
-        tree = CurveTree(soft, evidence, bad, relation, low)
+        tree = CurveTree(soft, evidence, level, bad, relation, low)
         if "witness" in parts:
             soft.witness(evidence["witness"], values[bounds[-1]], bad)
     elif regular:

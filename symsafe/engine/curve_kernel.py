@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 __all__ = ["cheapest", "price"]
 
 Floats = NDArray[np.float64]
+_FAR = 600.0
 Flags = NDArray[np.bool_]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,33 +119,41 @@ def _missing(
     means: Floats,
     values: Floats,
     ends: Floats,
+    tilted: bool,
     nu: float,
     first: int,
     last: int,
 ) -> float:
     """Return by how much a price misses the line at the corners of these of the two means."""
     worst = -np.inf
+    middle = 0.5 * (ends[0] + ends[1])
     for i in range(first, last):
-        fixed = 0.0
-        for a in range(len(reward)):
-            gap = reward[a] - means[i]
-            if reward[a] > means[0]:
-                u = nu * np.exp(weight[a]) * gap
-                if u <= data[a] or not lowered[a]:
-                    fixed += u
-                elif data[a] > 0:
-                    fixed += data[a] * (1 + np.log(u / data[a]))
-            elif a != b:
-                fixed += nu * np.exp(weight[a]) * gap
-        for j in range(2 if b >= 0 else 0):
-            found = data[b] * ends[j] + fixed
-            found += nu * np.exp(weight[b] + ends[j]) * (reward[b] - means[i])
+        for j in range(2 if b >= 0 else 1):
+            x = ends[j]
+            found = 0.0
+            for a in range(len(reward)):
+                gap, size = reward[a] - means[i], nu * np.exp(weight[a])
+                if a == b:
+                    found += data[b] * x
+                    found += size * gap if tilted else nu * np.exp(weight[b] + x) * gap
+                elif reward[a] <= means[0]:
+                    found += size * gap * (np.exp(-x) if tilted else 1.0)
+                else:
+                    u = size * gap * (np.exp(-middle) if tilted else 1.0)
+                    most = size * (reward[a] - means[0]) * np.exp(-ends[0])
+                    steep = lowered[a] and (most > data[a] or not tilted)
+                    if steep and u > data[a]:
+                        u = data[a] * (1 + np.log(u / data[a])) if data[a] > 0 else 0.0
+                    tilt = 0.0
+                    if tilted and steep:
+                        base = size * gap * np.exp(-middle)
+                        tilt = min(base, data[a]) if j == 0 else data[a]
+                    elif tilted:
+                        tilt = u
+                    found += u + tilt * (middle - x)
             if first == 1:  # leave room for rounding
-                found -= 1e-13 * data[b] * ends[j] + 1e-15 * nu
+                found -= 1e-15 * nu + (1e-13 * data[b] * x if b >= 0 else 0.0)
             worst = max(worst, values[i] - found)
-        if b < 0:
-            # At the last mean nothing is due without a raise: this is above 0 but for rounding.
-            worst = max(worst, values[i] - fixed + (1e-15 * nu if first == 1 else 0.0))
     return worst
 
 
@@ -159,6 +168,7 @@ def price(
     values: Floats,
     ends: Floats,
     pinned: bool,
+    tilted: bool,
     digits: float,
 ) -> tuple[float, float]:
     """Return the best price of a box of raises, rounded, and by how much it misses the line.
@@ -170,56 +180,69 @@ def price(
     """
     if b >= 0:
         middle = max(0.5 * (means[0] + means[1]) - reward[b], 1e-300)
-        centre = np.log(data[b] / middle) - weight[b] - 0.5 * (ends[0] + ends[1])
+        centre = np.log(data[b] / middle) - weight[b]
+        centre -= 0.0 if tilted else 0.5 * (ends[0] + ends[1])
     else:
         centre = 0.0
         for a in range(len(reward)):
             if reward[a] > means[0] and data[a] > 0:
                 gap = reward[a] - 0.5 * (means[0] + means[1])
                 centre = max(centre, np.log(data[a] / gap) - weight[a])
-    span = 20.0 + np.max(weight) - np.min(weight) + ends[1]
-    low, high = centre - span, centre + span
+    span = 4.0 if tilted else 20.0 + np.max(weight) - np.min(weight) + ends[1]
+    low, high = max(centre - span, -_FAR), min(centre + span, _FAR)
     rows = 2
     if pinned:
         rows = 1
-        below, above = low - 40.0, high
+        below, above = max(low - 40.0, -_FAR), high
         for _ in range(60):
             x = 0.5 * (below + above)
-            if _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 1, 2) > 0:
+            if (
+                _missing(
+                    weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 1, 2
+                )
+                > 0
+            ):
                 above = x
             else:
                 below = x
         high, low = below, min(low, below - 1.0)
     golden = 0.6180339887498949
     x, y = high - golden * (high - low), low + golden * (high - low)
-    at_x = _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows)
-    at_y = _missing(weight, reward, data, lowered, b, means, values, ends, np.exp(y), 0, rows)
+    at_x = _missing(
+        weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 0, rows
+    )
+    at_y = _missing(
+        weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(y), 0, rows
+    )
     for _ in range(60):
-        if at_x <= at_y:
+        if at_x < at_y:  # equal where the price is too low to matter
             high, y, at_y = y, x, at_x
             x = high - golden * (high - low)
             at_x = _missing(
-                weight, reward, data, lowered, b, means, values, ends, np.exp(x), 0, rows
+                weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 0, rows
             )
         else:
             low, x, at_x = x, y, at_y
             y = low + golden * (high - low)
             at_y = _missing(
-                weight, reward, data, lowered, b, means, values, ends, np.exp(y), 0, rows
+                weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(y), 0, rows
             )
     best = x if at_x <= at_y else y
     # A whole range of prices is as good, but for very little: low ones suffer less from rounding.
     enough = max(min(at_x, at_y), 0.0) + 1e-13 * (1e-3 + max(values[0], values[1]))
-    below, above = best - 40.0, best
+    below, above = max(best - 40.0, -_FAR), best
     for _ in range(60):
         x = 0.5 * (below + above)
         nu = np.exp(x)
-        if _missing(weight, reward, data, lowered, b, means, values, ends, nu, 0, rows) > enough:
+        if (
+            _missing(weight, reward, data, lowered, b, means, values, ends, tilted, nu, 0, rows)
+            > enough
+        ):
             below = x
         else:
             above = x
     best = min(best, 0.5 * (above + min(best, above + 2.0)))
-    nu = np.exp(max(best, -600.0))
+    nu = np.exp(best)
     unit = 10.0 ** (np.floor(np.log10(nu)) - digits)
     nu = np.floor(nu / unit) * unit
-    return nu, _missing(weight, reward, data, lowered, b, means, values, ends, nu, 0, rows)
+    return nu, _missing(weight, reward, data, lowered, b, means, values, ends, tilted, nu, 0, rows)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 __all__ = ["Context", "Curve", "Piece", "Raise"]
 
 Floats = NDArray[np.float64]
-_BOXES, _LIGHT = 200, 10
+_BOXES, _FUTILE, _LIGHT = 200, 12, 10
 _DIGITS = 8.0
 _NEAREST = Fraction(1, 10**13)
 
@@ -83,6 +83,7 @@ class Raise:
     lowered: tuple[int, ...]
     ends: tuple[float, ...]
     prices: tuple[float, ...]
+    tilted: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class Curve:
         pinned = i + 2 == len(self.points)
         values = np.array([start, end]) / scale
         line = _Line(context, means, values, pinned, precision / scale)
-        price, slack = line.price(-1, context.reward > means[0], 0.0, 0.0)
+        price, slack, _ = line.price(-1, context.reward > means[0], 0.0, 0.0)
         raises = []
         for b in np.flatnonzero(context.reward <= means[0]).tolist():
             if context.data[b] == 0:
@@ -254,13 +255,22 @@ class _Line:
 
     def price(
         self, b: int, lowered: NDArray[np.bool_], low: float, high: float
-    ) -> tuple[float, float]:
-        """Return the best price of a box, and by how much it misses the line."""
+    ) -> tuple[float, float, bool]:
+        """Return the best price of a box, by how much it misses the line, and if it is tilted."""
         from symsafe.engine.curve_kernel import price  # loads numba
 
         context, ends = self.context, np.array([low, high])
         tables = (context.weight, context.reward, context.data)
-        return price(*tables, lowered, b, self.means, self.values, ends, self.pinned, _DIGITS)
+        box = (*tables, lowered, b, self.means, self.values, ends, self.pinned)
+        level, missing = price(*box, False, _DIGITS)
+        if not np.isfinite(level) or not np.isfinite(missing):
+            # Rewards a thousand times lambda are beyond the range of floats: nothing is proven.
+            return 1.0, 2 * float(self.values.max()), False
+        if b >= 0 and missing > self.precision and lowered.any():
+            other, missed = price(*box, True, _DIGITS)
+            if missed < missing and np.isfinite(other):
+                return other, missed, True
+        return level, missing, False
 
     def cover(self, b: int, lowered: tuple[int, ...]) -> tuple[Raise, float]:
         """Cover all raises of an action with boxes; return also by how much the line is missed."""
@@ -276,15 +286,15 @@ class _Line:
                 alone = float(np.log(excess / (mean - context.reward[b])) - context.weight[b])
                 seams |= {alone} if 1e-9 * far < alone < far else set()
 
-        def box(low: float, high: float) -> tuple[float, float, float, float]:
+        def box(low: float, high: float) -> tuple[float, float, float, float, bool]:
             return low, high, *self.price(b, allowed, low, high)
 
         ordered = [*sorted({x for y in seams if (x := float(f"{y:.12g}")) < far}), far]
         boxes = [box(*pair) for pair in pairwise(ordered)]
         futile = 0
-        while len(boxes) < _BOXES and futile < 2:
+        while len(boxes) < _BOXES and futile < _FUTILE:
             worst = max(range(len(boxes)), key=lambda k: boxes[k][3])
-            low, high, _, missing = boxes[worst]
+            low, high, _, missing, _ = boxes[worst]
             middle = float(f"{(low + high) / 2:.12g}")
             if missing <= self.precision or not low < middle < high:
                 break
@@ -293,4 +303,5 @@ class _Line:
             futile += max(half[3] for half in halves) > 0.9 * missing
         missing = max(0.0, *(entry[3] for entry in boxes))
         ends, prices = tuple(e[1] for e in boxes), tuple(e[2] for e in boxes)
-        return Raise(b, lowered, ends, prices), missing
+        tilted = tuple(k for k, entry in enumerate(boxes) if entry[4])
+        return Raise(b, lowered, ends, prices, tilted), missing

@@ -46,12 +46,15 @@ class CurveNode:
     bound : float
     split : tuple or None
         State, mean, and the nodes below and above it.
+    full : bool
+        Whether there are no bad policies, as they take every action and the regret is 1.
     """
 
     ranges: dict[int, tuple[Fraction, Fraction]]
     kappa: Fraction = Fraction(0)
     bound: float = 0.0
     split: tuple[int, Fraction, CurveNode, CurveNode] | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,6 @@ class CurveOutcome:
         Every bad policy costs at least this, in reward units.
     witness : SoftWitness or None
         None if no reward model was found, or there is none.
-    impossible : bool
-        Whether no policy that is optimal for a reward model is bad.
     nodes : int
     stopped : str or None
     """
@@ -77,7 +78,6 @@ class CurveOutcome:
     curves: dict[int, Curve]
     lower: Fraction
     witness: SoftWitness | None
-    impossible: bool
     nodes: int
     stopped: str | None
 
@@ -198,17 +198,7 @@ class _Search:
         self.flatten()
 
     def run(self) -> CurveOutcome:
-        root = CurveNode({})
-        question = self.question
-        least = sum(
-            (
-                m * min(question.rewards[p] for p in pairs)
-                for m, pairs in zip(question.initial, question.mdp.pair_ranges, strict=True)
-            ),
-            Fraction(0),
-        )
-        faithful = question.returns.maximum - question.returns.minimum
-        impossible = question.bad_return <= least and faithful > 0
+        root, question = CurveNode({}), self.question
         order = itertools.count()
         heap = [(0.0, next(order), root)]
         stopped = None
@@ -235,7 +225,6 @@ class _Search:
             self.curves,
             max(lower, Fraction(0)),
             self.best.witness,
-            impossible,
             self.nodes,
             stopped,
         )
@@ -404,14 +393,18 @@ class _Search:
         return np.where(means >= self.ends - _NEAR, np.maximum(moved, self.free), moved)
 
     def refine(self, means: Floats, costs: Floats, gaps: Floats) -> bool:
-        """Add points where lines lie far below the curve at these means; return whether any was."""
+        """Add points where lines lie far below the curve at these means; return whether any was.
+
+        Only in states that matter for the bound as it is: the others may never do.
+        """
         changed = False
         enough = self.precision / (4 * len(means))
+        matters = max(enough, 0.2 * float(gaps.max()))
         for curve, mean, cost, gap in zip(
             self.curves.values(), means.tolist(), costs.tolist(), gaps.tolist(), strict=True
         ):
             missed = cost - curve.line(mean)
-            if gap <= enough or (missed <= 0.3 * gap and np.isfinite(cost)):
+            if gap < matters or (missed <= 0.3 * gap and np.isfinite(cost)):
                 continue
             fresh = curve.insert(_rounded(mean), enough)
             if not fresh:

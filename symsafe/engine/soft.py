@@ -256,9 +256,9 @@ def _lasting(
             ball(softness.reference[p]) * ball((x - top) / scale).exp()
             for p, x in zip(pairs, gains, strict=True)
         ]
-        above = sum((w * ball(x - least) for w, x in zip(weights, totals, strict=True)), arb(0))
-        below = sum(weights, arb(0))
-        if not ball(raised[s] - least) > above / below * (2 * blur).exp():
+        gained = sum((w * ball(x - least) for w, x in zip(weights, totals, strict=True)), arb(0))
+        total = sum(weights, arb(0))
+        if not ball(raised[s] - least) > gained / total * (2 * blur).exp():
             return False
     if sum((m * x for m, x in zip(question.initial, raised, strict=True)), _ZERO) > (
         question.bad_return

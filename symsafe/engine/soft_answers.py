@@ -16,6 +16,7 @@ from symsafe.engine.question import Question
 from symsafe.engine.soft import SoftWitness, ball
 from symsafe.engine.soft_search import SoftGap, cheapest_found, soft_gap
 from symsafe.engine.tree import Progress
+from symsafe.exact import exact
 
 __all__ = ["SoftFinding", "root_above", "search_soft"]
 
@@ -109,16 +110,21 @@ def search_soft(
     if enough is not None:
         level = _level_above(question, enough) if other else enough
     proof: CurveOutcome | SoftGap
+    if exact(question.problem.regret) == 1:
+        root = CurveNode({}, full=True)
+        proof = CurveOutcome(root, {}, Fraction(0), None, 1, None)
+        level = level if other else None
+        return SoftFinding(enough or Fraction(0), True, None, proof, level, None, True, 1, None)
     if question.discount == 0:
         limit = None if level is None else level * span
         proof = search_curves(question, limits, enough=limit, report=report)
-        bound, witness, impossible = proof.lower / span, proof.witness, proof.impossible
+        bound, witness = proof.lower / span, proof.witness
         nodes, stopped = proof.nodes, proof.stopped
     else:
         gap = None if metric == "returns" else soft_gap(question)
         bound = Fraction(0) if gap is None else gap.cost / span
-        nothing = CurveOutcome(CurveNode({}), {}, Fraction(0), None, False, 1, None)
-        proof, witness, impossible, nodes, stopped = gap or nothing, None, False, 1, None
+        nothing = CurveOutcome(CurveNode({}), {}, Fraction(0), None, 1, None)
+        proof, witness, nodes, stopped = gap or nothing, None, 1, None
     strict = other and level is not None and bound > level
     level, lower = _levels(question, bound, level if strict else None)
     safe = enough is not None and (lower > enough or (strict and lower >= enough))
@@ -135,7 +141,7 @@ def search_soft(
     upper = None if witness is None else -(-witness.error // _UNIT) * _UNIT
     if enough is not None and witness is not None and witness.error <= enough:
         upper = min(upper or enough, enough)
-    return SoftFinding(lower, strict, upper, proof, level, witness, impossible, nodes, stopped)
+    return SoftFinding(lower, strict, upper, proof, level, witness, False, nodes, stopped)
 
 
 def root_above(x: Fraction) -> Fraction:

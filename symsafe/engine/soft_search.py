@@ -28,8 +28,8 @@ Numbers = tuple[Fraction, ...]
 _ZERO = Fraction(0)
 _DIGITS = 10**12
 _DIRECTIONS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99, 1.01, 1.03, 1.1, 1.3)
-_SWEEPS = 40
-_STARTS, _IMPROVED = 24, 3
+_SWEEPS = 5
+_STARTS, _RANDOM, _IMPROVED, _POLISHING = 24, 200, 5, 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,7 @@ def cheapest_found(
     if not usable:
         return None
     best = min((search.improve(found) for found in usable[:_IMPROVED]), key=search.cost)
+    best = search.polish(best)
     for stretch in (0.0, *(1e-14 * 4.0**k for k in range(16))):
         reward = [
             r + Fraction(f"{x * (1 + stretch):.12g}")
@@ -170,7 +171,7 @@ class _Local:
         return total
 
     def favours(self) -> Iterator[Floats]:
-        """Yield errors that raise the actions of deterministic policies, the worst one first."""
+        """Yield errors that raise the actions of deterministic policies, and random ones."""
         mdp, question = self.question.mdp, self.question
         worst = np.array([float(q) for q in question.returns.worst.probabilities])
         yield worst
@@ -182,6 +183,9 @@ class _Local:
                 place = min(int(generator.geometric(0.5)) - 1, len(order) - 1)
                 raised[order[place]] = 1.0 if generator.random() < 0.8 else 0.0
             yield raised
+        for _ in range(_RANDOM):
+            errors = generator.normal(size=len(worst))
+            yield errors * (generator.random(len(worst)) < 0.7)
 
     def scaled(self, errors: Floats) -> Floats | None:
         """Return the least multiple of errors that makes the policy bad."""
@@ -235,4 +239,18 @@ class _Local:
                 step /= 4
                 if step < 1e-6 * float(np.abs(best).max()):
                     break
+        return best
+
+    def polish(self, best: Floats) -> Floats:
+        """Descend in random directions, longer steps after a success, shorter ones after others."""
+        cost, size, generator = self.cost(best), 0.1, np.random.default_rng(1)
+        for _ in range(_POLISHING):
+            if self.limits.reached():
+                break
+            noise = size * float(np.abs(best).max()) * generator.normal(size=len(best))
+            found = self.scaled(best + noise * (generator.random(len(best)) < 0.6))
+            if found is not None and (new := self.cost(found)) < cost * (1 - 1e-12):
+                best, cost, size = found, new, 1.4 * size
+            else:
+                size *= 0.96
         return best

@@ -1,0 +1,618 @@
+"""KL-regularised problems: certified bounds against random search, vectors, corner cases."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb, ctx, fmpq
+from instances import shares
+from kl_oracle import Bandit, least_cost
+from scipy.optimize import minimize_scalar
+
+from symsafe import MDP, DataDistribution, Regularizer, SafetyProblem, checker, decide, radius
+from symsafe.engine.preferences import smallest_raises
+from symsafe.engine.question import Question
+from symsafe.engine.soft import soft_witness
+from symsafe.errors import InputError
+from symsafe.model import dumps_problem, loads_problem
+from symsafe.theorems import theorem_4_1, theorem_4_2, theorem_6_1
+
+ZERO = Fraction(0)
+Table = dict[str, dict[str, Fraction]]
+
+
+def random_problem(seed: int, metric: str | None = None) -> SafetyProblem:
+    """A small bandit; across seeds: zeros in D, states never met, single actions, equal rewards."""
+    random = Random(seed)
+    while True:
+        states = random.choice([1, 1, 2, 3])
+        actions = [random.randint(1, 4 if states < 3 else 3) for _ in range(states)]
+        reward = {
+            f"s{s}": {
+                f"a{a}": Fraction(random.randint(-3, 3), random.choice([1, 2, 3]))
+                for a in range(count)
+            }
+            for s, count in enumerate(actions)
+        }
+        initial = shares(random, states, zeros=0.2)
+        mdp_initial = {f"s{s}": x for s, x in enumerate(initial) if x}
+        met = [set(reward[s].values()) for s in mdp_initial]
+        if all(len(values) == 1 for values in met):
+            continue
+        mdp = MDP.bandit(reward, initial=mdp_initial)
+        reference: Table = {
+            s: dict(zip(row, shares(random, len(row)), strict=True)) for s, row in reward.items()
+        }
+        if metric in ("preferences", "returns"):
+            data = {
+                s: {a: mdp_initial.get(s, ZERO) * q for a, q in row.items()}
+                for s, row in reference.items()
+            }
+        else:
+            weights = iter(shares(random, len(mdp.pairs), zeros=random.choice([0, 0.3])))
+            data = {s: {a: next(weights) for a in row} for s, row in reward.items()}
+        table = {
+            "kind": "kl",
+            "weight": random.choice([Fraction(1, 10), Fraction(1, 3), 1, 2]),
+            "reference": reference,
+        }
+        regret = Fraction(random.randint(1, 9), 10)
+        penalty = Regularizer.from_table(mdp, table)
+        distribution = DataDistribution.from_table(mdp, data)
+        return SafetyProblem(mdp, distribution, regret, None, penalty, metric)
+
+
+def to_bandit(problem: SafetyProblem) -> Bandit:
+    question, penalty = Question.of(problem), problem.regularizer
+    assert penalty is not None
+    assert penalty.reference is not None
+
+    def floats(values: Any) -> Any:
+        return np.array([float(x) for x in values])
+
+    return Bandit(
+        np.array(problem.mdp.pair_states),
+        floats(question.initial),
+        floats(question.rewards),
+        floats(question.weights),
+        floats(penalty.reference.probabilities),
+        float(penalty.weight),
+        float(question.bad_return),
+    )
+
+
+def arms(
+    rewards: dict[str, object],
+    reference: dict[str, object],
+    *,
+    regret: object,
+    weight: object = 1,
+    data: dict[str, object] | None = None,
+    metric: str | None = None,
+    epsilon: object = None,
+) -> SafetyProblem:
+    """A bandit with one state; D is the reference policy unless it is given."""
+    mdp = MDP.bandit({"s": rewards})
+    table = {"kind": "kl", "weight": weight, "reference": {"s": reference}}
+    return SafetyProblem(
+        mdp,
+        DataDistribution.from_table(mdp, {"s": data or reference}),
+        regret,
+        epsilon,
+        Regularizer.from_table(mdp, table),
+        metric,
+    )
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_no_random_search_beats_the_certified_bounds(block: int) -> None:
+    """On 300 problems; and the search comes as near as its own accuracy."""
+    for seed in range(30 * block, 30 * (block + 1)):
+        problem = random_problem(seed)
+        verdict, span = radius(problem), float(Question.of(problem).reward_range)
+        found = least_cost(to_bandit(problem), seed) / span
+        assert found >= float(verdict.lower) - 1e-9, seed
+        assert verdict.upper is not None, seed
+        assert verdict.is_tight, seed
+        assert found <= float(verdict.upper) * 1.02 + 1e-4, seed
+
+
+@pytest.mark.parametrize("metric", ["mse", "preferences"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_random_search_beats_the_bounds_in_other_metrics(seed: int, metric: str) -> None:
+    """They are wider there: by the converse bounds from below, by search from above."""
+    problem = random_problem(500 + seed, metric)
+    verdict, span = radius(problem), float(Question.of(problem).reward_range)
+    unit = span**2 if metric == "mse" else span
+    found = least_cost(to_bandit(problem), seed, metric) / unit
+    assert found >= float(verdict.lower) - 1e-9
+    assert verdict.upper is not None
+    assert verdict.upper <= found * 1.1 + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_decisions_on_either_side_of_the_radius(seed: int) -> None:
+    """A millionth below the bounds is safe, a millionth above unsafe."""
+    problem = random_problem(1000 + seed)
+    found = radius(problem)
+    assert found.upper is not None
+    unsafe = replace(problem, epsilon=found.upper * Fraction(1000001, 1000000) or Fraction(1, 9))
+    assert decide(unsafe).answer == "unsafe"
+    if found.lower:
+        safe = replace(problem, epsilon=found.lower * Fraction(999999, 1000000))
+        assert decide(safe).answer == "safe"
+
+
+def test_the_three_armed_vector() -> None:
+    """Raising one action and lowering another at once is strictly best (THEORY, section 10)."""
+    reference = {"a": ".42883333", "b": ".42410659", "c": ".14706008"}
+    problem = arms({"a": 0, "b": 2, "c": 3}, reference, regret="3/5")
+    verdict = radius(problem)
+    a, b, c = (float(x) for x in reference.values())
+
+    def cost(raised: float) -> float:
+        left = (a * np.exp(raised) * 1.2 - b * np.exp(2) * 0.8) / 1.8
+        return a * raised - c * np.log(left / (c * np.exp(3)))
+
+    best = minimize_scalar(cost, bounds=(1.5, 2.5), method="bounded", options={"xatol": 1e-12})
+    assert verdict.upper is not None
+    assert verdict.lower <= Fraction(best.fun) / 3 + Fraction(1, 10**12)
+    assert Fraction(best.fun) / 3 <= verdict.upper + Fraction(1, 10**12)
+    assert verdict.upper - verdict.lower <= Fraction(1, 10**9)
+    assert float(verdict.upper) * 3 == pytest.approx(1.065317297757, abs=5e-9)
+    assert best.x == pytest.approx(2.00341706, abs=5e-8)
+
+
+@pytest.mark.parametrize(
+    ("share", "weight", "regret", "amount", "divergence"),
+    [
+        ("1/1000", 1, "1/2", "7.90675477864855", "0.00892714336629460"),
+        ("1/100", 2, "1/4", "7.99301512293296", "0.0897141651022379"),
+    ],
+)
+def test_smallest_raise_vectors(
+    share: str, weight: int, regret: str, amount: str, divergence: str
+) -> None:
+    """THEORY, section 10: the raise, and its mean KL divergence of preferences."""
+    reference = {"good": 1 - Fraction(share), "bad": share}
+    problem = arms({"good": 1, "bad": 0}, reference, regret=regret, weight=weight)
+    found = smallest_raises(Question.of(problem))[0]
+    assert found is not None
+    assert ZERO <= found.amount - Fraction(amount) < Fraction(1, 10**11)
+    assert abs(found.divergence - Fraction(divergence)) < Fraction(1, 10**12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_without_penalty_in_the_limit(seed: int) -> None:
+    """As lambda goes to 0 the radius goes to that without a penalty."""
+    problem = random_problem(2000 + seed)
+    penalty = problem.regularizer
+    assert penalty is not None
+    plain = radius(replace(problem, regularizer=None)).lower
+    for weight in (Fraction(1, 20), Fraction(1, 100)):
+        found = radius(replace(problem, regularizer=replace(penalty, weight=weight)))
+        assert found.upper is not None
+        most = max(abs(found.lower - plain), abs(found.upper - plain))
+        assert most <= 20 * weight
+
+
+CORNERS: dict[str, tuple[SafetyProblem, float]] = {
+    # For two actions with equal data, raising one is as good as lowering the other:
+    # sigma(gap) = 1/4 needs an error of lambda (log 3 + 1 / lambda) under data 1/2.
+    "equal data": (
+        arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4"),
+        0.5 * (np.log(3) + 1),
+    ),
+    "a bad action without data": (
+        arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4", data={"a": 1}),
+        0.0,
+    ),
+    "a good action without data": (
+        arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4", data={"b": 1}),
+        0.0,
+    ),
+    "the natural policy is bad": (
+        arms({"a": 1, "b": 0}, {"a": "1/10", "b": "9/10"}, regret="1/2", weight=5),
+        0.0,
+    ),
+    "a tiny reference probability": (
+        arms({"a": 1, "b": 0}, {"a": 1 - Fraction(1, 10**9), "b": "1/1000000000"}, regret="1/2"),
+        1e-9 * (np.log(1e9 - 1) + 1),
+    ),
+    # The reference is exactly bad: the reward model is constant, and its tie is exact.
+    "a tie": (
+        arms({"a": 1, "b": 0}, {"a": "1/4", "b": "3/4"}, regret="3/4", data={"a": 1}),
+        0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_corner_cases_with_closed_forms(name: str) -> None:
+    """Each with the optimum worked out by hand."""
+    problem, expected = CORNERS[name]
+    verdict = radius(problem)
+    assert verdict.upper is not None
+    assert verdict.is_tight
+    assert float(verdict.lower) - 1e-12 <= expected <= float(verdict.upper) + 1e-12
+
+
+def test_a_regret_that_no_optimum_has_makes_every_tolerance_safe() -> None:
+    """Under a KL penalty no policy leaves out an action, so none has the greatest regret."""
+    problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=100)
+    assert decide(problem).answer == "safe"
+    with pytest.raises(InputError) as caught:
+        radius(problem)
+    assert caught.value.field == "safety.regret"
+
+
+def test_a_closer_look_decides_within_the_default_precision() -> None:
+    """Of two tolerances between the default bounds, the engine decides those not too close."""
+    problem = arms({"a": 1, "b": 0}, {"a": "1/3", "b": "2/3"}, regret="3/4")
+    exact = (np.log(3 * 0.5) + 1) / 3
+    found = radius(problem)
+    assert found.upper is not None
+    for offset, answer in ((-3e-11, "safe"), (3e-11, "unsafe")):
+        asked = Fraction(exact + offset)
+        assert decide(replace(problem, epsilon=asked)).answer == answer
+
+
+def test_enclosures_of_the_checker_contain_the_functions() -> None:
+    """exp and log at 2,000 rational points, against flint's balls of 600 bits."""
+    random, saved = Random(1), ctx.prec
+    ctx.prec = 600
+    try:
+        for _ in range(2000):
+            bits = random.choice([16, 53, 100, 300])
+            x = Fraction(random.randint(-(10**6), 10**6), random.choice([10, 997, 10**5, 10**9]))
+            if abs(x) < 2000:
+                low, high = (checker.exp_bound(x, bits, up) for up in (False, True))
+                value = arb(fmpq(x.numerator, x.denominator)).exp()
+                assert not value < arb(fmpq(low.numerator, low.denominator))
+                assert not value > arb(fmpq(high.numerator, high.denominator))
+                assert high - low <= low / 2**bits
+            y = abs(x) + Fraction(1, 10 ** random.randint(1, 20))
+            low, high = (checker.log_bound(y, bits, up) for up in (False, True))
+            value = arb(fmpq(y.numerator, y.denominator)).log()
+            assert not value < arb(fmpq(low.numerator, low.denominator))
+            assert not value > arb(fmpq(high.numerator, high.denominator))
+            assert high - low <= Fraction(8, 2**bits)
+    finally:
+        ctx.prec = saved
+
+
+def lasting(seed: int) -> SafetyProblem:
+    """A small problem with a discount above 0."""
+    random = Random(seed)
+    reward = [[random.randint(-2, 3) for _ in range(2)] for _ in range(2)]
+    moves = [[list(shares(random, 2)) for _ in range(2)] for _ in range(2)]
+    discount = random.choice([Fraction(1, 2), Fraction(9, 10)])
+    reward[0][0] += 5
+    mdp = MDP.from_arrays(moves, reward, discount=discount, initial=list(shares(random, 2)))
+    names, weights = mdp.states, iter(shares(random, 4))
+    data = {s: {a: next(weights) for a in mdp.actions[0]} for s in names}
+    reference = {s: dict(zip(mdp.actions[0], shares(random, 2), strict=True)) for s in names}
+    table = {"kind": "kl", "weight": random.choice([1, 3]), "reference": reference}
+    return SafetyProblem(
+        mdp,
+        DataDistribution.from_table(mdp, data),
+        Fraction(random.randint(2, 8), 10),
+        regularizer=Regularizer.from_table(mdp, table),
+    )
+
+
+def soft_return(problem: SafetyProblem, reward: list[float]) -> float:
+    """The true return of the soft-optimal policy, by plain soft value iteration."""
+    question, penalty = Question.of(problem), problem.regularizer
+    assert penalty is not None
+    assert penalty.reference is not None
+    gamma = float(question.discount)
+    scale = float(penalty.weight) * (1 - gamma)
+    reference = [float(q) for q in penalty.reference.probabilities]
+    values = [0.0] * len(problem.mdp.states)
+    policy = list(reference)
+    for _ in range(800):
+        gains = [
+            r + gamma * sum(float(x) * values[t] for t, x in row)
+            for r, row in zip(reward, question.successors, strict=True)
+        ]
+        for s, pairs in enumerate(problem.mdp.pair_ranges):
+            weights = [reference[p] * np.exp(gains[p] / scale) for p in pairs]
+            values[s] = scale * np.log(sum(weights))
+            for p, w in zip(pairs, weights, strict=True):
+                policy[p] = w / sum(weights)
+    worth = [0.0] * len(values)
+    for _ in range(800):
+        worth = [
+            sum(
+                policy[p]
+                * (
+                    float(question.rewards[p])
+                    + gamma * sum(float(x) * worth[t] for t, x in question.successors[p])
+                )
+                for p in pairs
+            )
+            for pairs in problem.mdp.pair_ranges
+        ]
+    return sum(float(m) * w for m, w in zip(question.initial, worth, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_soft_control_has_a_bad_model_at_the_upper_bound_and_none_far_below(seed: int) -> None:
+    """With a discount: the witness is bad by value iteration, random cheap models are not."""
+    problem = lasting(seed)
+    question, verdict = Question.of(problem), radius(problem, time_limit=2)
+    assert verdict.certificate is not None
+    assert ZERO < verdict.lower < (verdict.upper or ZERO)
+    witness = verdict.certificate.document["evidence"]["witness"]["reward"]
+    model = [float(Fraction(x)) for row in witness for x in row]
+    assert soft_return(problem, model) <= float(question.bad_return) + 1e-9
+    random = np.random.default_rng(seed)
+    for _ in range(10):
+        errors = random.normal(size=4) * (random.random(4) < 0.6)
+        cost = sum(float(w) * abs(e) for w, e in zip(question.weights, errors, strict=True))
+        if cost:
+            errors *= 0.999 * float(verdict.lower * question.reward_range) / cost
+            cheap = [float(r) + e for r, e in zip(question.rewards, errors.tolist(), strict=True)]
+            assert soft_return(problem, cheap) > float(question.bad_return)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_theorems_4_1_and_4_2_agree_with_the_radius(seed: int) -> None:
+    """What 4.1 calls safe lies below the radius, what 4.2 calls unsafe above."""
+    problem = random_problem(3000 + seed)
+    found = radius(problem)
+    assert found.upper is not None
+    report = theorem_4_1.verify(problem)
+    if report.holds:
+        assert report.constructed["bound"] <= found.upper
+    least = theorem_4_2.bound(Question.of(problem))
+    if least is not None:
+        assert least >= found.lower
+        if least:
+            assert theorem_4_2.verify(replace(problem, epsilon=least)).holds
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_theorem_6_1_agrees_with_the_bounds(seed: int) -> None:
+    """The paper's form implies the stronger one, and both imply unsafe."""
+    problem = random_problem(4000 + seed, "preferences")
+    raises = smallest_raises(Question.of(problem))
+    if any(x is None for x in raises.values()):
+        assert not theorem_6_1.verify(replace(problem, epsilon=1), sharp=True).holds
+        return
+    span = Question.of(problem).reward_range
+    cost = sum(Question.of(problem).initial[s] * x.divergence for s, x in raises.items() if x)
+    for epsilon in (cost / span, 2 * cost / span, 20 * cost / span + 1):
+        if epsilon:
+            asked = replace(problem, epsilon=epsilon)
+            assert theorem_6_1.verify(asked, sharp=True).holds
+            paper = theorem_6_1.verify(asked)
+            assert paper.holds == all(h.holds for h in paper.hypotheses)
+    asked = replace(problem, epsilon=cost / span * Fraction(99, 100) or 1)
+    assert theorem_6_1.verify(asked, sharp=True).holds == (not cost)
+
+
+def test_the_paper_form_of_theorem_6_1_holds_for_very_rare_actions() -> None:
+    """Its threshold is of order epsilon squared."""
+    reference = {"good": 1 - Fraction(1, 10**6), "bad": Fraction(1, 10**6)}
+    problem = arms(
+        {"good": 1, "bad": 0}, reference, regret="1/2", metric="preferences", epsilon="1/100"
+    )
+    report = theorem_6_1.verify(problem)
+    assert report.holds
+    assert report.hypotheses[0].margin > 0
+
+
+def test_a_problem_with_a_metric_is_written_and_read_back() -> None:
+    """Metric and penalty survive the round trip."""
+    for metric in ("preferences", "returns"):
+        problem = random_problem(7, metric)
+        assert loads_problem(dumps_problem(problem)) == problem
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"metric": "l3"}, "metric"),
+        ({"metric": "mse", "regularizer": None}, "metric"),
+        ({"metric": "preferences", "data": {"a": "1/3", "b": "2/3"}}, "data.s.a"),
+    ],
+)
+def test_metrics_out_of_place_are_named(change: dict[str, Any], field: str) -> None:
+    """With the field, the value and what was expected."""
+    problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4")
+    if "data" in change:
+        change = change | {"data": DataDistribution.from_table(problem.mdp, {"s": change["data"]})}
+    with pytest.raises(InputError) as caught:
+        replace(problem, **change)
+    assert caught.value.field == field
+
+
+def test_a_weight_of_zero_is_refused() -> None:
+    """Without a penalty the table is left out."""
+    with pytest.raises(InputError) as caught:
+        arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4", weight=0)
+    assert caught.value.field == "regularizer.weight"
+
+
+# Certificates.
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """A radius certificate of each sort."""
+    reference = {"a": "43/100", "b": "42/100", "c": "15/100"}
+    rewards: dict[str, object] = {"a": 0, "b": 2, "c": 3}
+    found = {
+        str(metric): radius(arms(rewards, reference, regret="3/5", metric=metric))
+        for metric in (None, "mse", "preferences")
+    }
+    found["lasting"] = radius(lasting(1), time_limit=1)
+    return {
+        name: json.loads(verdict.certificate.to_json())
+        for name, verdict in found.items()
+        if verdict.certificate is not None
+    }
+
+
+@pytest.fixture(scope="module", name="valid")
+def fixture_valid() -> dict[str, dict[str, Any]]:
+    return documents()
+
+
+def steep(document: dict[str, Any]) -> dict[str, Any]:
+    """The first piece of the curve with raises."""
+    pieces = document["evidence"]["curves"][0]["pieces"]
+    return next(piece for piece in pieces if piece["raises"])
+
+
+def longer(document: dict[str, Any]) -> None:
+    raised = steep(document)["raises"][0]
+    raised["ends"][-1] = "1/1000000"
+    raised["ends"][:-1] = []
+    raised["prices"][:-1] = []
+
+
+def second_cut(document: dict[str, Any]) -> None:
+    tree = document["evidence"]["tree"]
+    tree[0]["cut"]["point"] = 0
+
+
+def raised(values: list[str]) -> list[str]:
+    return [str(Fraction(x) + 9) for x in values]
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def put(*path: Any) -> Change:
+    """Return a change that replaces what is at a path by the last entry."""
+
+    def change(document: dict[str, Any]) -> None:
+        place: Any = document
+        *keys, last, value = path
+        for key in keys:
+            place = place[key]
+        place[last] = value(place[last]) if callable(value) else value
+
+    return change
+
+
+def more(text: str) -> str:
+    return str(Fraction(text) + Fraction(1, 100))
+
+
+CURVE = ("evidence", "curves", 0)
+CORRUPTIONS: list[tuple[str, Change, str]] = [
+    ("None", put(*CURVE, "points", 0, 0, "1"), "curves.1"),
+    ("None", put(*CURVE, "points", -1, 1, "1/100"), "curves.1"),
+    ("None", put(*CURVE, "points", lambda points: [points[1], *points[1:]]), "curves.1"),
+    ("None", put(*CURVE, "points", lambda p: [p[0], *[q for q in p[1:] if q[0] != "2"]]), "format"),
+    ("None", lambda d: steep(d)["raises"].clear(), "curves.2"),
+    ("None", lambda d: [r.update(lowered=[]) for r in steep(d)["raises"]], "curves.3"),
+    ("None", longer, "curves.4"),
+    ("None", lambda d: steep(d)["raises"][0]["prices"].__setitem__(0, "0"), "curves.4"),
+    ("None", lambda d: steep(d)["raises"][0]["ends"].reverse(), "curves.4"),
+    (
+        "None",
+        put(*CURVE, "points", 1, 1, lambda v: str(Fraction(v) * Fraction(1001, 1000))),
+        "curves.4",
+    ),
+    ("None", lambda d: steep(d).update(price="1000"), "curves.6"),
+    ("None", lambda d: steep(d).update(price="-1"), "curves.6"),
+    ("None", lambda d: steep(d)["raises"][0].update(action=2), "curves.2"),
+    ("None", second_cut, "cut"),
+    ("None", put("evidence", "tree", -1, "multiplier", "-1"), "multiplier"),
+    ("None", put("claim", "lower", more), "multiplier"),
+    ("None", put("claim", "upper", "1/100"), "witness.1"),
+    ("None", put("claim", "regret", "61/100"), "witness.4"),
+    ("None", put("evidence", "witness", "policy_value", 0, "1"), "witness.3"),
+    ("None", put("evidence", "witness", "reward", 0, 0, "0"), "witness.3"),
+    ("None", put("evidence", "bits", 4097), "format"),
+    ("None", put("evidence", "level", "1"), "format"),
+    ("mse", put("evidence", "level", "1/100"), "level"),
+    ("mse", put("evidence", "level", more), "multiplier"),
+    ("mse", put("claim", "upper", "1/100"), "witness.1"),
+    ("preferences", put("evidence", "level", "1/1000"), "level"),
+    ("preferences", put("claim", "upper", "1/1000"), "witness.1"),
+    ("lasting", put("evidence", "tree", 0, "gap", "kappa", more), "gap.1"),
+    ("lasting", put("evidence", "tree", 0, "gap", "price", "-1"), "gap"),
+    (
+        "lasting",
+        put("evidence", "tree", 0, "gap", "value", 0, lambda x: str(Fraction(x) - 1)),
+        "gap.3",
+    ),
+    (
+        "lasting",
+        put("evidence", "tree", 0, "gap", "value", raised),
+        "gap.4",
+    ),
+    ("lasting", put("evidence", "witness", "value", 0, more), "witness.3"),
+    ("lasting", put("evidence", "tree", [{"multiplier": "1"}]), "multiplier"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(CORRUPTIONS)))
+def test_corrupted_evidence_is_refused(valid: dict[str, dict[str, Any]], number: int) -> None:
+    """By the rule that it breaks."""
+    name, change, rule = CORRUPTIONS[number]
+    document = copy.deepcopy(valid[name])
+    checker.check(document)
+    change(document)
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("metric", "change", "rule"),
+    [
+        ("mse", {"metric": "cubes"}, "format"),
+        ("preferences", {"data": [["1/5", "1/5", "3/5"]]}, "metric"),
+        ("None", {"regularizer": {"kind": "kl", "weight": "0"}}, "problem"),
+    ],
+)
+def test_problems_out_of_place_are_refused(
+    valid: dict[str, dict[str, Any]], metric: str, change: dict[str, Any], rule: str
+) -> None:
+    """Though the digest is right."""
+    document = copy.deepcopy(valid[metric])
+    for key, value in change.items():
+        old = document["problem"].get(key)
+        document["problem"][key] = old | value if isinstance(old, dict) else value
+    document["digest"] = checker.digest(document["problem"])
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert caught.value.rule == rule
+
+
+def test_a_policy_whose_regret_only_nearly_reaches_the_level_is_no_witness() -> None:
+    """Its enclosure ends on the wrong side; the next digit of the reward decides."""
+    problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret="3/4")
+    question = Question.of(problem)
+    enough = checker.log_bound(Fraction(3), 200, False) + 1
+    below, above = enough - Fraction(1, 10**30), enough + Fraction(1, 10**30)
+    assert soft_witness(question, [Fraction(1), below]) is None
+    found = soft_witness(question, [Fraction(1), above])
+    assert found is not None
+    assert found.bits > 96
+
+
+def test_a_tie_of_equal_exponents_is_exact() -> None:
+    """The model is constant, its policy the reference, and that has regret exactly L."""
+    problem = arms({"a": 1, "b": 0}, {"a": "1/4", "b": "3/4"}, regret="3/4", epsilon="1/4")
+    verdict = decide(
+        replace(
+            problem, data=DataDistribution.from_table(problem.mdp, {"s": {"a": "1/4", "b": "3/4"}})
+        )
+    )
+    assert verdict.answer == "unsafe"
+    assert soft_witness(Question.of(problem), [Fraction(0), Fraction(0)]) is not None
