@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from flint import arb, ctx, fmpq
@@ -558,6 +560,20 @@ CORRUPTIONS: list[tuple[str, Change, str]] = [
     ("lasting", put("evidence", "witness", "value", 0, more), "witness.3"),
     ("lasting", put("evidence", "tree", [{"multiplier": "1"}]), "multiplier"),
 ]
+
+
+def test_the_schema_describes_the_certificates(valid: dict[str, dict[str, Any]]) -> None:
+    """Those that the checker accepts conform; one with a key too many does not."""
+    text = Path(checker.__file__).with_name("certificate.schema.json").read_text()
+    schema = jsonschema.Draft202012Validator(json.loads(text))
+    safe = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=1)
+    certain = decide(safe).certificate
+    assert certain is not None
+    for document in (*valid.values(), json.loads(certain.to_json())):
+        schema.validate(document)
+        wrong = copy.deepcopy(document)
+        wrong["evidence"]["more"] = []
+        assert not schema.is_valid(wrong)
 
 
 @pytest.mark.parametrize("number", range(len(CORRUPTIONS)))
