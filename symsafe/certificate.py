@@ -43,7 +43,7 @@ from symsafe.engine.soft_search import SoftGap
 from symsafe.engine.tree import Node, Split, walk
 from symsafe.engine.witness import Witness
 from symsafe.errors import CertificateRejected, EngineError, InputError
-from symsafe.exact import Number, exact, format_fraction
+from symsafe.exact import MAX_BITS, Number, exact, format_fraction
 from symsafe.model import (
     MDP,
     BanditArrays,
@@ -584,8 +584,9 @@ def _node(
         state, action = names[content.twin]
         entry = {"duplicate": {"state": state, "action": action}}
     elif isinstance(content, CirculationLeaf):
-        flow = [[*names[pair], _text(y)] for pair, y in enumerate(content.flow) if y]
-        entry = {"circulation": {"kappa": _text(content.kappa), "flow": flow}}
+        flow = [[*names[p], _integer(y)] for p, y in sorted(content.flow.items())]
+        scale = _integer(content.scale)
+        entry = {"circulation": {"kappa": _text(content.kappa), "scale": scale, "flow": flow}}
         hitting = {**hitting, **content.hitting}
     if coupled and hitting:
         entry["hitting"] = _hitting(hitting)
@@ -658,7 +659,11 @@ def _hitting(hitting: Potentials) -> list[list[Any]]:
 
 
 def _text(number: object) -> str:
-    return format_fraction(exact(number))
+    return format_fraction(number if isinstance(number, Fraction) else exact(number))
+
+
+def _integer(number: int) -> str:
+    return str(number) if number.bit_length() <= MAX_BITS else _text(Fraction(number))
 
 
 def _texts(numbers: Sequence[object]) -> list[str]:

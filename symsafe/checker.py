@@ -23,13 +23,13 @@ import json
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from math import comb, gcd, lcm, prod
-from operator import add, eq, ge, gt, le
+from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
 
 MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16
@@ -169,6 +169,8 @@ def names(value: object, step: str) -> int:
 
 def natural(digits: str) -> int:
     """Read decimal digits, in pieces: Python limits the length of an integer that it reads."""
+    if len(digits) <= 600:
+        return int(digits)
     value = 0
     for start in range(0, len(digits), 600):
         piece = digits[start : start + 600]
@@ -182,7 +184,10 @@ def number(value: object, step: str) -> Fraction:
     if match is None or match[0] == "-0" or match[3] == "1":
         shown = ascii(value)[:60] if isinstance(value, str) else type(value).__name__
         raise Malformed(step, f'found {shown}; expected a number such as "-3" or "2/3"')
-    numerator, denominator = natural(match[2]), natural(match[3] or "1")
+    numerator = natural(match[2])
+    if match[3] is None:
+        return Fraction(-numerator if match[1] else numerator)
+    denominator = natural(match[3])
     if gcd(numerator, denominator) != 1:
         raise Malformed(step, f"found {match[0][:60]!r}; expected lowest terms")
     return Fraction(-numerator if match[1] else numerator, denominator)
@@ -301,7 +306,7 @@ class Problem(Shape):
         return found
 
     def balance(
-        self, flow: dict[int, Fraction], goal: list[Fraction], step: str, rule: str
+        self, flow: Mapping[int, Fraction | int], goal: list[Fraction], step: str, rule: str
     ) -> None:
         """Refuse a flow y unless E^T y is the goal.
 
@@ -315,7 +320,9 @@ class Problem(Shape):
             for t, e in zip(states, row.top, strict=True):
                 found[t] += e * z
         for t, weight in enumerate(goal):
-            need(Fraction(found[t], scale), "exactly", weight, step, rule, f"balance of state {t}")
+            if found[t] * weight.denominator != weight.numerator * scale:
+                what = f"balance of state {t}"
+                need(Fraction(found[t], scale), "exactly", weight, step, rule, what)
 
     def vector(self, value: object, step: str) -> Vector:
         """Read a list with one number per state."""
@@ -345,7 +352,7 @@ class Problem(Shape):
     def scaled_shift(self, v: Vector, p: int) -> int:
         """Return (Ev)(p) times a positive number."""
         states, row = self.shifts[p]
-        return sum(e * v.top[t] for t, e in zip(states, row.top, strict=True))
+        return sum(map(mul, row.top, map(v.top.__getitem__, states)))
 
     def gain(self, v: Vector, p: int) -> Fraction:
         """Return R(p) + discount * (mean of v after p) - v(s)."""
@@ -415,6 +422,7 @@ class Tree:
 
     def __init__(self, problem: Problem, bad: Fraction, relation: str, limit: Fraction) -> None:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
+        self.data, self.reward = (Vector(x, "problem") for x in (problem.data, problem.reward))
         self.start(problem, "evidence.tree")
 
     def start(self, shape: Shape, root: str) -> None:
@@ -491,33 +499,49 @@ class Tree:
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
-        for s, pairs in enumerate(scope.allowed):
-            least = min(self.problem.gain(u, p) for p in pairs)
-            right = u.values[s] + least
-            need(u.values[s], "at most", right, f"{step}[{s}]", "value", "value")
+        for s, p in ((s, p) for s, pairs in enumerate(scope.allowed) for p in pairs):
+            scale = self.problem.shifts[p][1].scale * u.scale
+            if self.problem.scaled_shift(u, p) * self.reward.scale > self.reward.top[p] * scale:
+                right = u.values[s] + self.problem.gain(u, p)
+                need(u.values[s], "at most", right, f"{step}[{s}]", "value", "value")
         need(self.problem.mean(u), "more than", self.bad, step, "value", "return")
 
     def circulation(self, scope: Scope, value: object, step: str) -> None:
-        problem = self.problem
-        body = record(value, ("kappa", "flow"), step)
+        problem, data = self.problem, self.data
+        extra = ("scale",) if isinstance(value, dict) and "scale" in value else ()
+        body = record(value, ("kappa", "flow", *extra), step)
         kappa = number(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "circulation", "kappa")
-        flow = problem.entries(body["flow"], f"{step}.flow", "circulation")
-        goal = [kappa * weight for weight in problem.initial.values]
+        written = problem.entries(body["flow"], f"{step}.flow", "circulation")
+        unit = number(body.get("scale", "1"), f"{step}.scale")
+        need(unit, "more than", ZERO, f"{step}.scale", "circulation", "scale")
+        # In integers: y(p) = flow[p] / scale, D(p) = data.top[p] / data.scale.
+        values = Vector(list(written.values()), step)
+        flow = dict(zip(written, (z * unit.denominator for z in values.top), strict=True))
+        scale, coupled = values.scale * unit.numerator, kappa > 0
+        start = kappa * scale
+        goal = [start * weight if coupled else ZERO for weight in problem.initial.values]
         problem.balance(flow, goal, step, "circulation.1")
-        for p, y in flow.items():  # 2. and the first half of 3.; an omitted pair, 0, meets them
+        for p, z in flow.items():  # 2. and the first half of 3.; an omitted pair, 0, meets them
             s, a = problem.place[p]
             forced = scope.allowed[s] == (p,)
-            most = problem.data[p] + (kappa * scope.lower.get(p, ZERO) if forced else 0)
-            need(y, "at most", most, step, "circulation.2", f"flow of ({s}, {a})")
-            if not forced:
+            if z * data.scale > data.top[p] * scale:
+                most = problem.data[p] + (kappa * scope.lower.get(p, ZERO) if forced else 0)
+                y = Fraction(z, scale)
+                need(y, "at most", most, step, "circulation.2", f"flow of ({s}, {a})")
+            if z < 0 and not forced:
+                y = Fraction(z, scale)
                 need(y, "at least", ZERO, step, "circulation.3", f"flow of ({s}, {a})")
-        for p in (p for pairs in scope.allowed for p in pairs if kappa > 0 or p in flow):
-            least = kappa * scope.upper.get(p, problem.horizon) - problem.data[p]
-            what = "flow of ({}, {})".format(*problem.place[p])
-            need(flow.get(p, ZERO), "at least", least, step, "circulation.3", what)
-        worth = Vector([y * problem.reward[p] for p, y in flow.items()], step).sum()
-        cost = worth - kappa * self.bad
+        factor = kappa.numerator * scale * data.scale
+        for p in (p for pairs in scope.allowed for p in pairs if coupled or p in flow):
+            above = flow.get(p, 0) * data.scale + data.top[p] * scale
+            most = scope.upper.get(p, problem.horizon)
+            if above * kappa.denominator * most.denominator < factor * most.numerator:
+                what = "flow of ({}, {})".format(*problem.place[p])
+                y = Fraction(flow.get(p, 0), scale)
+                need(y, "at least", kappa * most - problem.data[p], step, "circulation.3", what)
+        worth = sum(z * self.reward.top[p] for p, z in flow.items())
+        cost = Fraction(worth, scale * self.reward.scale) - kappa * self.bad
         need(cost, self.relation, self.limit, step, "circulation.4", "cost")
 
     def duplicate(self, scope: Scope, value: object, step: str) -> None:

@@ -99,6 +99,7 @@ CertificatesIn = Annotated[
 ]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", metavar="S", help="Seconds.")]
 NodeLimit = Annotated[int | None, typer.Option("--node-limit", metavar="N", help="Tree nodes.")]
+Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Processor cores to use.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="How to search.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 At = Annotated[
@@ -113,6 +114,7 @@ def decide(
     certificate: CertificateOut = None,
     time_limit: TimeLimit = None,
     node_limit: NodeLimit = None,
+    workers: Workers = 1,
     engine: EngineOption = EngineName.auto,
     at: At = None,
     as_json: Json = False,
@@ -132,6 +134,7 @@ def decide(
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
+            workers=workers,
             report=report,
         )
     status = _EXIT[verdict.answer] if verdict.rests_on == "certificate" else _UNKNOWN
@@ -144,6 +147,7 @@ def radius(
     certificate: CertificateOut = None,
     time_limit: TimeLimit = None,
     node_limit: NodeLimit = None,
+    workers: Workers = 1,
     engine: EngineOption = EngineName.auto,
     at: At = None,
     as_json: Json = False,
@@ -165,6 +169,7 @@ def radius(
             engine=engine.value,
             time_limit=time_limit,
             node_limit=node_limit,
+            workers=workers,
             report=report,
         )
     certified = verdict.is_tight and verdict.rests_on == "certificate"

@@ -123,6 +123,7 @@ def decide(
     engine: Engine = "auto",
     time_limit: float | None = None,
     node_limit: int | None = None,
+    workers: int = 1,
     report: Callable[[Progress], None] | None = None,
 ) -> Verdict:
     """Decide whether the data distribution is safe at the tolerance of `problem`.
@@ -143,6 +144,9 @@ def decide(
         Seconds, after which the answer may be unknown.
     node_limit : int, optional
         Limit on the nodes of the policy tree.
+    workers : int, default 1
+        Processor cores to use: threads, and on Linux processes made by fork. The answer and the
+        certificate do not depend on it, unless a limit is reached.
     report : callable, optional
         Receives a `Progress` while the tree grows.
 
@@ -174,7 +178,8 @@ def decide(
     """
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    return _answer(problem, engine, time_limit, node_limit, report, exact(problem.epsilon))
+    limits = Limits(time_limit, node_limit, workers)
+    return _answer(problem, engine, limits, report, exact(problem.epsilon))
 
 
 def radius(
@@ -183,13 +188,14 @@ def radius(
     engine: Engine = "auto",
     time_limit: float | None = None,
     node_limit: int | None = None,
+    workers: int = 1,
     report: Callable[[Progress], None] | None = None,
 ) -> Verdict:
     """Return the exact safety radius: the least tolerance at which the data distribution is unsafe.
 
     Parameters
     ----------
-    problem, engine, time_limit, node_limit, report
+    problem, engine, time_limit, node_limit, workers, report
         As for `decide`; the epsilon of the problem is optional.
 
     Returns
@@ -211,14 +217,13 @@ def radius(
     >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
     Fraction(3, 50)
     """
-    return _answer(problem, engine, time_limit, node_limit, report, None)
+    return _answer(problem, engine, Limits(time_limit, node_limit, workers), report, None)
 
 
 def _answer(
     problem: SafetyProblem | BanditArrays,
     engine: Engine,
-    time_limit: float | None,
-    node_limit: int | None,
+    limits: Limits,
     report: Callable[[Progress], None] | None,
     asked: Fraction | None,
 ) -> Verdict:
@@ -229,7 +234,7 @@ def _answer(
         if engine == "auto" and len(problem.reward) > _SMALL:
             return _by_multiplier(problem, asked)
         problem = problem.problem()
-    with Limits(time_limit, node_limit) as limits:
+    with limits:
         question = Question.of(problem)
         solve = _by_smt if engine == "smt" else _by_tree
         if problem.regularizer is not None and engine != "smt":  # which refuses it

@@ -300,6 +300,14 @@ ACCEPTED = {
         bandit,
         ("evidence.tree.0.split.children", [[2, [2, 1]], [1, [0]]]),
     ),
+    "a flow over a scale": (
+        coupled_bandit,
+        (f"{TREE}.0.circulation", {"kappa": "1/20", "scale": "10", "flow": [[0, 0, "1"]]}),
+    ),
+    "a flow of fractions over a fraction": (
+        coupled_bandit,
+        (f"{TREE}.0.circulation", {"kappa": "1/20", "scale": "2/3", "flow": [[0, 0, "1/15"]]}),
+    ),
     "a zero written out": (coupled_bandit, ("evidence.tree.0.circulation.flow.1", [0, 2, "0"])),
     "a split that does not divide": (
         safe_bandit,
@@ -667,6 +675,36 @@ REJECTED: dict[str, tuple[Any, ...]] = {
         (f"{TREE}.3.circulation.kappa", "-1/20"),
         "evidence.tree[3].circulation.kappa",
         "circulation",
+    ),
+    "scale negative": (
+        coupled_bandit,
+        (f"{TREE}.0.circulation", {"kappa": "1/20", "scale": "-10", "flow": [[0, 0, "-1"]]}),
+        "evidence.tree[0].circulation.scale",
+        "circulation",
+    ),
+    "scale zero": (
+        coupled_bandit,
+        (f"{TREE}.0.circulation", {"kappa": "1/20", "scale": "0", "flow": [[0, 0, "0"]]}),
+        "evidence.tree[0].circulation.scale",
+        "circulation",
+    ),
+    "scale off by one part in 10^9": (
+        coupled_bandit,
+        (
+            f"{TREE}.0.circulation",
+            {"kappa": "1/20", "scale": "10000000001", "flow": [[0, 0, "1000000000"]]},
+        ),
+        "evidence.tree[0].circulation",
+        "circulation.1",
+    ),
+    "flow above the data, over a scale": (
+        safe_bandit,
+        (
+            f"{TREE}.3.circulation",
+            {"kappa": "0", "scale": "5", "flow": [[0, 0, "1"], [0, 1, "-1"]]},
+        ),
+        "evidence.tree[3].circulation",
+        "circulation.2",
     ),
     "pairs decrease": (
         safe_bandit,

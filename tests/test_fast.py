@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures.process import BrokenProcessPool
 from fractions import Fraction
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from instances import random_instance, random_sparse, to_problem, vertex_cover
 from oracle import safety_radius
 
-from symsafe import SafetyProblem
+from symsafe import SafetyProblem, loads_problem, problems
 from symsafe.certificate import radius_certificate, safe_certificate
-from symsafe.engine import kernel, tree
-from symsafe.engine.fast import fast_search
+from symsafe.engine import forest, kernel, tree
+from symsafe.engine.fast import fast_search, model_of
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
+from symsafe.engine.relaxation import Guide
 from symsafe.engine.tree import Outcome
+from symsafe.errors import InputError
 
 
 def solve(problem: SafetyProblem, enough: Fraction | None = None) -> tuple[Question, Outcome]:
@@ -71,7 +74,7 @@ def test_the_compiled_decision_is_safe_exactly_below_the_radius(seed: int) -> No
             safe_certificate(question, exact_radius * share, outcome.root).check()
 
 
-@pytest.mark.parametrize("nodes", [1, 40, 400])
+@pytest.mark.parametrize("nodes", [1, 40, 200])
 def test_a_stopped_compiled_search_leaves_certified_bounds(nodes: int) -> None:
     """What is open is closed with the bound that it has."""
     problem = to_problem(random_sparse(11, 4, seed=3, regret=Fraction(1, 2)))
@@ -118,24 +121,70 @@ def test_leaves_of_the_wrong_kind_are_found_out(monkeypatch: pytest.MonkeyPatch)
         assert check(*solve(to_problem(instance))) == safety_radius(instance), seed
 
 
-def test_the_same_question_gives_the_same_tree() -> None:
-    """The compiled search is deterministic."""
-    problem = to_problem(random_sparse(9, 4, seed=5, regret=Fraction(1, 2)))
-    texts = []
-    for _ in range(2):
-        question, outcome = solve(problem)
-        scale = question.reward_range
-        lower, upper = outcome.lower / scale, outcome.witness.cost / scale
-        made = radius_certificate(question, lower, upper, outcome.root, outcome.witness)
-        texts.append(made.to_json())
-    assert texts[0] == texts[1]
+def text(problem: SafetyProblem, workers: int) -> str:
+    question = Question.of(problem)
+    outcome = fast_search(question, Limits(workers=workers))
+    scale = question.reward_range
+    lower, upper = outcome.lower / scale, outcome.witness.cost / scale
+    return radius_certificate(question, lower, upper, outcome.root, outcome.witness).to_json()
+
+
+def test_the_same_question_gives_the_same_tree_whatever_the_workers() -> None:
+    """Threads expand nodes and processes close leaves; the certificate has the same bytes."""
+    problem = to_problem(random_sparse(11, 4, seed=0, regret=Fraction(1, 2)))
+    alone = text(problem, 1)
+    assert alone.count("circulation") > 500  # enough for several processes
+    assert text(problem, 1) == text(problem, 3) == alone
+
+
+@pytest.mark.parametrize("name", ["frozenlake-uniform", "vertex-cover"])
+def test_ties_are_broken_alike_whatever_the_workers(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What a worker did before does not show where programmes have several solutions."""
+    problem = loads_problem(problems.text(name))
+    alone = text(problem, 1)
+    monkeypatch.setattr(forest, "_MANY", 8)
+    assert text(problem, 2) == alone
+
+
+def test_a_programme_has_one_solution_whatever_was_solved_before() -> None:
+    """FrozenLake has ties, and what was left of another leaf once decided between them."""
+    question = Question.of(loads_problem(problems.text("frozenlake-uniform")))
+    guide = Guide(question)
+    model, nothing = model_of(question, guide, 0.0), np.zeros(guide.pairs)
+    allowed = np.ones(guide.pairs, np.bool_)
+    allowed[:12] = np.arange(12) % 4 == 0
+    found = []
+    for left in (False, True):
+        room = kernel.linear(guide.states, guide.pairs)
+        room.top[:] = left
+        kernel.flow(model, room, model.worst, allowed, nothing, 0.0, nothing)
+        found.append((room.basis.tolist(), room.value.tolist(), room.top[room.place < 0].tolist()))
+    assert found[0] == found[1]
+
+
+def test_leaves_are_closed_here_if_there_are_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that breaks costs time only."""
+
+    def broken(*_: object) -> None:
+        raise BrokenProcessPool
+
+    problem = to_problem(random_sparse(11, 4, seed=0, regret=Fraction(1, 2)))
+    alone = text(problem, 1)
+    monkeypatch.setattr(forest, "ProcessPoolExecutor", broken)
+    assert text(problem, 2) == alone
+
+
+def test_workers_are_a_positive_whole_number() -> None:
+    """Not 0, not True."""
+    for workers in (0, -1, True, 1.0):
+        with pytest.raises(InputError, match="workers"):
+            Limits(workers=workers)  # type: ignore[arg-type]
 
 
 def test_hitting_bounds_are_those_of_the_plain_guide() -> None:
     """Compiled sweeps and numpy sweeps agree."""
-    from symsafe.engine.fast import model_of
-    from symsafe.engine.relaxation import Guide
-
     question = Question.of(to_problem(random_sparse(8, 3, seed=4, regret=Fraction(1, 2))))
     guide = Guide(question)
     allowed = np.arange(guide.pairs) % 3 != 1

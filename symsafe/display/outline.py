@@ -135,5 +135,9 @@ class _Reader:
     def _price(self, body: Mapping[str, Any]) -> Fraction:
         total = -exact(body["kappa"]) * self.bad
         for state, action, flow in body["flow"]:
-            total += exact(flow) * self.rewards[self.mdp.pair_ranges[state][action]]
+            total += (
+                exact(flow)
+                / exact(body.get("scale", 1))
+                * self.rewards[self.mdp.pair_ranges[state][action]]
+            )
         return total / self.scale

@@ -41,7 +41,9 @@ __all__ = [
     "couple",
     "flow",
     "hitting",
+    "lend",
     "linear",
+    "merge",
     "no_steps",
     "returned",
     "search",
@@ -65,8 +67,9 @@ was found that looks cheaper than the threshold."""
 _TINY = 1e-9
 _MARGIN = 1e-5
 _RETURN = 2e-6
-_SWEEPS = 24
+_SWEEPS, _FEW_SWEEPS = 24, 4
 _PATIENCE = 24
+_STEEP = 6.0
 
 
 def _compiled(function: F) -> F:
@@ -370,6 +373,15 @@ def _start(m: Model, lp: Linear, choice: Ints) -> None:
 
 
 @_compiled
+def _resume(m: Model, lp: Linear, basis: Ints) -> None:
+    """Take a basis, whatever was solved before: the same basis gives the same solution."""
+    _copy(basis, lp.basis)
+    _fill(lp.top, 0, len(lp.top))
+    if not _factor(m, lp):
+        _start(m, lp, m.worst)
+
+
+@_compiled
 def _settle(lp: Linear) -> None:
     """Move non-basic variables to the bound at which the basis is dual feasible."""
     for p in range(len(lp.place)):
@@ -613,9 +625,7 @@ def flow(
         if lp.high[p] - lp.low[p] > 2.0 * tight[p]:
             lp.low[p] += tight[p]
             lp.high[p] -= tight[p]
-    _copy(basis, lp.basis)
-    if not _factor(m, lp):
-        _start(m, lp, m.worst)
+    _resume(m, lp, basis)
     return _worth(m, lp) - kappa * m.bad if _dual(m, lp) == 0 else -np.inf
 
 
@@ -624,9 +634,7 @@ def couple(
     m: Model, lp: Linear, basis: Ints, allowed: Flags, visits: Floats, guess: float, enough: float
 ) -> float:
     """Return the multiplier that makes the bound of a leaf `enough`, or -1 if none was found."""
-    _copy(basis, lp.basis)
-    if not _factor(m, lp):
-        _start(m, lp, m.worst)
+    _resume(m, lp, basis)
     bound, kappa = _couple(m, lp, allowed, _forced(m, allowed), visits, guess, enough, 6)
     return kappa if bound >= enough else -1.0
 
@@ -730,6 +738,28 @@ def _inside(m: Model, allowed: Flags, pairs: Flags, state: int, result: Flags) -
 
 
 @_compiled
+def _hopes(
+    m: Model,
+    lp: Linear,
+    allowed: Flags,
+    forced: Flags,
+    visits: Floats,
+    kappa: float,
+    hopes: Floats,
+) -> None:
+    """Fill in by how much the bound could rise at most if a pair were taken, by reduced costs."""
+    for s in range(len(m.initial)):
+        for p in range(m.starts[s], m.starts[s + 1]):
+            if not allowed[p] or forced[p]:
+                continue
+            hopes[p] = 0.0
+            for q in range(m.starts[s], m.starts[s + 1]):
+                if allowed[q] and lp.place[q] < 0 and not lp.top[q]:
+                    low = kappa * visits[q] - m.weight[q] if q == p else 0.0
+                    hopes[p] -= lp.gain[q] * max(0.0, lp.low[q] - low)
+
+
+@_compiled
 def _hopeless(
     m: Model,
     lp: Linear,
@@ -769,13 +799,13 @@ def _least(m: Model, allowed: Flags, choice: Ints) -> float:
 
 
 @_compiled
-def _bounded(m: Model, allowed: Flags, visits: Floats) -> None:
-    """Fill in the occupancy bounds of what is allowed."""
+def _bounded(m: Model, base: Floats, allowed: Flags, visits: Floats) -> None:
+    """Fill in the occupancy bounds of what is allowed, from the hitting bounds of more."""
     states = len(m.initial)
     reach = np.empty((states, states))
     for s in range(states):
-        _copy(m.reach[s], reach[s])
-    hitting(m, allowed, reach, _SWEEPS)
+        _copy(base[s], reach[s])
+    hitting(m, allowed, reach, _FEW_SWEEPS)
     visited(m, allowed, reach, visits)
 
 
@@ -785,6 +815,7 @@ def _replay(
     lp: Linear,
     steps: Steps,
     root: Flags,
+    base: Floats,
     first: int,
     end: int,
     ended: int,
@@ -809,7 +840,7 @@ def _replay(
             continue
         if phase > first:
             if steps.kind[step] == CIRCULATION and not fresh:
-                _bounded(m, allowed, visits)
+                _bounded(m, base, allowed, visits)
                 fresh = True
             if not _hopeless(m, lp, steps, step, allowed, visits, enough, tight):
                 return False, 0.0, 0.0
@@ -821,7 +852,7 @@ def _replay(
         return not _some(after, m.starts[s], m.starts[s + 1]), 0.0, 0.0
     if ended == VALUE:
         return _least(m, after, m.worst) > m.bad + _RETURN, 0.0, 0.0
-    _bounded(m, after, visits)
+    _bounded(m, base, after, visits)
     bound, kappa = _couple(
         m, lp, after, _forced(m, after), visits, steps.last[0], enough * (1 + _MARGIN), 4
     )
@@ -848,12 +879,14 @@ def _expand(
     states, pairs = len(m.initial), len(m.owner)
     visits, value = np.zeros((states, states)), np.zeros(states)
     scores, multiplier, bounded = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    hopes, promise = np.zeros(pairs), np.zeros(states)
     forced, gone = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
     root, allowed = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
     inside, taken = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
-    reach = np.empty((states, states))
+    reach, base = np.empty((states, states)), np.empty((states, states))
     for s in range(states):
         _copy(m.reach[s], reach[s])
+        _copy(m.reach[s], base[s])
     choice = np.zeros(states, np.int64)
     _copy(pool.choice[node], choice)
     _copy(pool.allowed[node], root)
@@ -872,7 +905,10 @@ def _expand(
             break
         # All policies cost enough.
         forced = _forced(m, allowed)
-        hitting(m, allowed, reach, _SWEEPS)
+        hitting(m, allowed, reach, _SWEEPS if phase == 0 else _FEW_SWEEPS)
+        if phase == 0:
+            for s in range(states):
+                _copy(reach[s], base[s])
         visited(m, allowed, reach, bounded)
         bound, kappa = _couple(m, lp, allowed, forced, bounded, kappa, enough * (1 + _MARGIN), 8)
         if kappa > 0.0 and 0.999 * tight < bound < enough * (1 + _MARGIN):
@@ -916,26 +952,46 @@ def _expand(
         _save(lp, kept)
         lightest, chosen = np.inf, -1
         gap = max(enough - bound, 1e-9 * enough)
+        _hopes(m, lp, allowed, forced, bounded, kappa, hopes)
         for s in range(states):
-            if _some(forced, m.starts[s], m.starts[s + 1]):
-                continue
+            promise[s] = np.inf
+            if not _some(forced, m.starts[s], m.starts[s + 1]):
+                promise[s] = 0.0
+                for p in range(m.starts[s], m.starts[s + 1]):
+                    if allowed[p]:
+                        promise[s] += np.exp(-_STEEP * min(1.0, hopes[p] / gap))
+        for _ in range(states):
+            s = 0
+            for t in range(states):
+                if promise[t] < promise[s]:
+                    s = t
+            if promise[s] == np.inf:
+                break
+            # In the order of promise, and no further than can matter.
+            beaten = promise[s] >= lightest
+            promise[s] = np.inf
             _fill(gone, 0, pairs)
             weight, left = 0.0, 0
             for p in range(m.starts[s], m.starts[s + 1]):
                 if not allowed[p]:
                     continue
-                _inside(m, allowed, _only(pairs, p), s, inside)
-                _copy(forced, taken)
-                taken[p] = True
-                found, at = _couple(m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3)
-                _save(kept, lp)
-                scores[p], multiplier[p] = max(found, bound), at if found > bound else kappa
-                if _closes(found, at, enough, tight):
-                    gone[p] = True
-                    steps.kappa[p], steps.bound[p] = at, found
-                else:
-                    left += 1
-                    weight += np.exp(-6.0 * min(1.0, (scores[p] - bound) / gap))
+                scores[p], multiplier[p] = bound, kappa
+                if hopes[p] > (0.9 if beaten else 1e-3) * gap:
+                    _inside(m, allowed, _only(pairs, p), s, inside)
+                    _copy(forced, taken)
+                    taken[p] = True
+                    found, at = _couple(
+                        m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3
+                    )
+                    _save(kept, lp)
+                    if found > bound:
+                        scores[p], multiplier[p] = found, at
+                    if _closes(found, at, enough, tight):
+                        gone[p] = True
+                        steps.kappa[p], steps.bound[p] = at, found
+                        continue
+                left += 1
+                weight += np.exp(-_STEEP * min(1.0, (scores[p] - bound) / gap))
             if _some(gone, 0, pairs):
                 if left == 0:
                     # This state alone closes the node: the rest of the phase is not needed.
@@ -945,7 +1001,7 @@ def _expand(
                 count += 1
                 if left == 0:
                     break
-            if left > 1 and weight < lightest:
+            if left > 1 and weight < lightest and not beaten:
                 chosen, lightest = s, weight
         if ended == OPEN:
             if count == before:
@@ -967,7 +1023,7 @@ def _expand(
             steps.kept[step] = False
             spare -= 1
             fine, better, at = _replay(
-                m, lp, steps, root, steps.phase[step], count, ended, enough, tight
+                m, lp, steps, root, base, steps.phase[step], count, ended, enough, tight
             )
             if not fine:
                 steps.kept[step] = True
@@ -1046,6 +1102,54 @@ def search(
     return PAUSED, -1
 
 
+@_compiled
+def lend(pool: Pool, part: Pool) -> int:
+    """Take the most promising open node of a pool as the root of another, empty one."""
+    node = _pop(pool)
+    _transfer(pool, node, part, 0)
+    part.parent[0], part.source[0] = -1, 0
+    part.heap[0] = 0
+    part.counts[0] = part.counts[1] = 1
+    return node
+
+
+@_compiled
+def merge(pool: Pool, part: Pool, node: int) -> int:
+    """Put the tree that has grown from a lent node back under it.
+
+    Node i > 0 of the part becomes node i plus what is returned.
+    """
+    offset = pool.counts[0] - 1
+    for i in range(part.counts[0]):
+        to = node if i == 0 else offset + i
+        parent, source = pool.parent[node], pool.source[node]
+        _transfer(part, i, pool, to)
+        pool.source[to] = node if part.source[i] == 0 else offset + part.source[i]
+        if i == 0:
+            pool.parent[to] = parent
+            if part.kind[0] == OPEN:
+                pool.source[to] = source
+        else:
+            pool.parent[to] = node if part.parent[i] == 0 else offset + part.parent[i]
+    pool.counts[0] += part.counts[0] - 1
+    pool.counts[2] += part.counts[2]
+    part.counts[2] = 0
+    for k in range(part.counts[1]):
+        i = part.heap[k]
+        _push(pool, node if i == 0 else offset + i)
+    return int(offset)
+
+
+@_compiled
+def _transfer(pool: Pool, node: int, to: Pool, place: int) -> None:
+    to.state[place], to.kind[place] = pool.state[node], pool.kind[node]
+    to.kappa[place], to.bound[place] = pool.kappa[node], pool.bound[node]
+    _copy(pool.allowed[node], to.allowed[place])
+    _copy(pool.basis[node], to.basis[place])
+    _copy(pool.top[node], to.top[place])
+    _copy(pool.choice[node], to.choice[place])
+
+
 # -- local search ---------------------------------------------------------------------------------
 
 
@@ -1072,56 +1176,96 @@ def _cost(m: Model, lp: Linear, choice: Ints) -> float:
 
 
 @_compiled
-def climb(m: Model, lp: Linear, choice: Ints, seed: Ints, kicks: int, best: Ints) -> float:
-    """Improve a bad policy by changes in single states, with random kicks; return the best cost.
-
-    `choice` is a bad policy to start from; `best` receives the cheapest one.
-    """
+def _recreate(m: Model, lp: Linear, choice: Ints, seed: Ints) -> bool:
+    """Change single states, each time what loses most return for its cost, until it is bad."""
     states = len(choice)
     visits, value = np.zeros((states, states)), np.zeros(states)
+    current, spread = _cost(m, lp, choice), _random(seed, 4)
+    while True:
+        total = returned(m, choice, visits, value)
+        if total <= m.bad + _TINY:
+            return True
+        best, chosen = np.inf, -1
+        for s in range(states):
+            old = choice[s]
+            for p in range(m.starts[s], m.starts[s + 1]):
+                lost = total - _changed_return(m, p, total, visits, value)
+                if p == old or lost <= _TINY:
+                    continue
+                choice[s] = p
+                rise = max(0.0, _cost(m, lp, choice) - current)
+                noise = 1.0 + spread * _random(seed, 1024) / 1024
+                rate = rise * noise / min(lost, total - m.bad)
+                if rate < best:
+                    best, chosen = rate, p
+            choice[s] = old
+        if chosen < 0:
+            return False
+        choice[m.owner[chosen]] = chosen
+        current = _cost(m, lp, choice)
+
+
+@_compiled
+def _descend(m: Model, lp: Linear, choice: Ints, seed: Ints, order: Ints) -> float:
+    """Change single states of a bad policy as long as that is cheaper; return the cost."""
+    states = len(choice)
+    visits, value = np.zeros((states, states)), np.zeros(states)
+    current = _cost(m, lp, choice)
+    total = returned(m, choice, visits, value)
+    improved = True
+    while improved:
+        improved = False
+        for k in range(states - 1, 0, -1):
+            j = _random(seed, k + 1)
+            order[k], order[j] = order[j], order[k]
+        for k in range(states):
+            s = order[k]
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if p == choice[s]:
+                    continue
+                if _changed_return(m, p, total, visits, value) > m.bad + _TINY:
+                    continue
+                old = choice[s]
+                choice[s] = p
+                cost = _cost(m, lp, choice)
+                if cost < current * (1 - 1e-9):
+                    current, improved = cost, True
+                    total = returned(m, choice, visits, value)
+                else:
+                    choice[s] = old
+    return current
+
+
+@_compiled
+def climb(
+    m: Model, lp: Linear, good: Ints, choice: Ints, seed: Ints, kicks: int, best: Ints
+) -> float:
+    """Improve a bad policy by changes in single states; return the best cost.
+
+    Between descents some states go back to the pairs of an optimal policy `good`, and the policy
+    is made bad again at little cost. `choice` is a bad policy to start from; `best` receives the
+    cheapest one.
+    """
+    states = len(choice)
     order = np.arange(states)
     _start(m, lp, choice)
     _copy(choice, best)
-    least = _cost(m, lp, choice)
-    for kick in range(kicks + 1):
-        if kick > 0:
-            _copy(best, choice)
-            for _ in range(1 + _random(seed, max(2, states // 3))):
+    least = _descend(m, lp, choice, seed, order)
+    _copy(choice, best)
+    for kick in range(kicks):
+        _copy(best if kick % 8 else good, choice)
+        s = _random(seed, states)
+        for _ in range(1 + _random(seed, max(2, states // 2)) if kick % 8 else 0):
+            count = m.starts[s + 1] - m.starts[s]
+            choice[s] = good[s] if _random(seed, 3) else m.starts[s] + _random(seed, count)
+            # On to a state that comes next, or to any.
+            p = m.starts[s] + _random(seed, count)
+            s = m.column[m.first[p] + _random(seed, m.first[p + 1] - m.first[p])]
+            if _random(seed, 4) == 0:
                 s = _random(seed, states)
-                choice[s] = m.starts[s] + _random(seed, m.starts[s + 1] - m.starts[s])
-            # Back to a bad policy, by actions of a worst one.
-            while returned(m, choice, visits, value) > m.bad + _TINY:
-                s = _random(seed, states)
-                for _ in range(states):
-                    if choice[s] != m.worst[s]:
-                        break
-                    s = (s + 1) % states
-                if choice[s] == m.worst[s]:
-                    break
-                choice[s] = m.worst[s]
-        current = _cost(m, lp, choice)
-        total = returned(m, choice, visits, value)
-        improved = True
-        while improved:
-            improved = False
-            for k in range(states - 1, 0, -1):
-                j = _random(seed, k + 1)
-                order[k], order[j] = order[j], order[k]
-            for k in range(states):
-                s = order[k]
-                for p in range(m.starts[s], m.starts[s + 1]):
-                    if p == choice[s]:
-                        continue
-                    if _changed_return(m, p, total, visits, value) > m.bad + _TINY:
-                        continue
-                    old = choice[s]
-                    choice[s] = p
-                    cost = _cost(m, lp, choice)
-                    if cost < current * (1 - 1e-9):
-                        current, improved = cost, True
-                        total = returned(m, choice, visits, value)
-                    else:
-                        choice[s] = old
+        if not _recreate(m, lp, choice, seed):
+            continue
+        current = _descend(m, lp, choice, seed, order)
         if current < least:
             least = current
             _copy(choice, best)

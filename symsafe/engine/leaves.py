@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, lcm
@@ -43,12 +43,29 @@ class ValueLeaf:
 
 @dataclass(frozen=True, slots=True)
 class CirculationLeaf:
-    """Every bad policy of the node costs at least `cost` (reward units)."""
+    """Every bad policy of the node costs at least `cost` (reward units).
+
+    The flow is given by its pairs, as integers over one denominator `scale`.
+    """
 
     cost: Fraction
     kappa: Fraction = Fraction(0)
-    flow: tuple[Fraction, ...] = ()
+    flow: Mapping[int, int] = field(default_factory=dict)
+    scale: int = 1
     hitting: Potentials = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        cost: Fraction,
+        kappa: Fraction,
+        flow: Sequence[Fraction],
+        hitting: Potentials | None = None,
+    ) -> CirculationLeaf:
+        """Return the leaf with a flow given as fractions, one per pair."""
+        scale = lcm(*(y.denominator for y in flow))
+        entries = {p: y.numerator * (scale // y.denominator) for p, y in enumerate(flow) if y}
+        return cls(cost, kappa, entries, scale, hitting or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +126,7 @@ class LeafMaker:
             (y * r for y, r in zip(flow, question.rewards, strict=True) if y), Fraction(0)
         )
         needed = self._needed(allowed, multiplier, flow, inherited, declared)
-        return CirculationLeaf(cost, multiplier, flow, needed)
+        return CirculationLeaf.of(cost, multiplier, flow, needed)
 
     def _flow(
         self, allowed: Allowed, multiplier: Fraction, visits: Mapping[int, Fraction]
@@ -128,7 +145,7 @@ class LeafMaker:
         return maximise(question.rewards, self.rows, initial, lower, weights).point
 
     def potentials(
-        self, allowed: Allowed, reach: Floats, targets: Iterable[int] | None = None
+        self, allowed: Allowed, reach: Floats
     ) -> Iterator[tuple[int, tuple[Fraction, ...]]]:
         """Yield the proposed hitting bounds, rounded up, that hold exactly on `allowed`.
 
@@ -137,7 +154,7 @@ class LeafMaker:
         """
         grid, states = self.grid, range(len(allowed))
         lift = ceil(self.horizon)
-        for target in states if targets is None else targets:
+        for target in states:
             heights = [
                 grid
                 if state == target

@@ -24,6 +24,8 @@ class Limits:
         Wall-clock limit, counted from the construction.
     nodes : int, optional
         Limit on the number of nodes that a search may open.
+    workers : int, default 1
+        How many processor cores a search may use. The answer does not depend on it.
 
     Raises
     ------
@@ -31,11 +33,16 @@ class Limits:
         If a limit is not positive.
     """
 
-    def __init__(self, seconds: float | None = None, nodes: int | None = None) -> None:
+    def __init__(
+        self, seconds: float | None = None, nodes: int | None = None, workers: int = 1
+    ) -> None:
         if seconds is not None and not seconds > 0:
             raise InputError("time_limit", seconds, "a positive number of seconds")
         if nodes is not None and nodes < 1:
             raise InputError("node_limit", nodes, "a positive whole number")
+        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+            raise InputError("workers", workers, "a whole number of at least 1")
+        self.workers = workers
         self._start = time.monotonic()
         self._seconds = seconds
         self._nodes = nodes
@@ -96,7 +103,7 @@ class Within(Limits):
     """The time limit and the interruption of another search, without its limit on nodes."""
 
     def __init__(self, outer: Limits) -> None:
-        super().__init__()
+        super().__init__(workers=outer.workers)
         self._outer = outer
 
     def remaining(self) -> float | None:

@@ -15,7 +15,7 @@ __all__ = ["search"]
 
 _MANY = 2**10
 """Beyond so many deterministic policies the compiled search pays: loading numba takes half a second
-and, the first time on a machine, compiling some ten."""
+and, the first time on a machine, compiling some thirty."""
 
 
 def search(

@@ -102,7 +102,7 @@ def certify(question: Question, epsilon: Fraction) -> Certificate:
     kappa = (1 - question.discount) * min(question.weights)
     flow = tuple(kappa * x for x in occupancy(question.mdp, question.returns.optimal))
     root = trivial_root(question)
-    root.content = CirculationLeaf(sharp_bound(question) * question.reward_range, kappa, flow)
+    root.content = CirculationLeaf.of(sharp_bound(question) * question.reward_range, kappa, flow)
     return safe_certificate(question, epsilon, root)
 
 
