@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ KNOWN = {
     "frozenlake-uniform": ("21627/62384405", None),
     "frozenlake-policy": ("176571625209751293669/539984094624455102962885", None),
 }
+BOUNDED = {"chatbot-rlhf": "unsafe"}  # by preferences: bounds alone, see the test of its own
 SMALL = [name for name, (_, answer) in KNOWN.items() if answer is not None]
 
 
@@ -39,10 +41,10 @@ def problem(name: str) -> SafetyProblem:
 
 def test_every_shipped_problem_is_known_here() -> None:
     """No example without a known answer."""
-    assert problems.names() == tuple(sorted(KNOWN))
+    assert problems.names() == tuple(sorted(KNOWN | BOUNDED))
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", KNOWN | BOUNDED)
 def test_shipped_problem_begins_with_what_it_is(name: str) -> None:
     """The first line is a comment, which `describe` returns without the sign."""
     first = problems.text(name).splitlines()[0]
@@ -50,7 +52,7 @@ def test_shipped_problem_begins_with_what_it_is(name: str) -> None:
     assert len(problems.describe(name)) > 20
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", KNOWN | BOUNDED)
 def test_shipped_problem_survives_a_round_trip(name: str) -> None:
     """Written as TOML or JSON and read again, the problem is equal."""
     shipped = problem(name)
@@ -74,10 +76,20 @@ def test_shipped_problem_has_its_known_verdict(name: str) -> None:
     assert decide(problem(name)).answer == KNOWN[name][1]
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", KNOWN | BOUNDED)
 def test_example_folder_holds_the_same_file(name: str) -> None:
     """The files in examples/ are what `symsafe example` prints."""
     assert (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8") == problems.text(name)
+
+
+def test_the_rlhf_problem_is_unsafe_and_its_penalty_helps() -> None:
+    """At its epsilon in preferences; in mean error the penalty multiplies the radius by four."""
+    asked = problem("chatbot-rlhf")
+    assert decide(asked).answer == BOUNDED["chatbot-rlhf"]
+    with_penalty = radius(replace(asked, metric=None))
+    without = radius(replace(asked, metric=None, regularizer=None))
+    assert with_penalty.is_tight
+    assert 4 * without.lower < with_penalty.lower < 5 * without.lower
 
 
 def test_generated_problems_are_up_to_date() -> None:

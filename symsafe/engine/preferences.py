@@ -15,7 +15,7 @@ from symsafe.engine.question import Question
 from symsafe.engine.soft import Softness, above, ball
 from symsafe.exact import exact
 
-__all__ = ["SmallRaise", "paper_threshold", "regret_reward", "smallest_raises"]
+__all__ = ["SmallRaise", "paper_threshold", "raised_rewards", "regret_reward", "smallest_raises"]
 
 _DIGITS = 10**12
 _BITS = 192
@@ -60,6 +60,16 @@ def smallest_raises(question: Question) -> dict[int, SmallRaise | None]:
         return found
     finally:
         ctx.prec = saved
+
+
+def raised_rewards(question: Question) -> list[Fraction] | None:
+    """Return the reward model of Theorem 6.1, or None where some state has nothing to raise."""
+    reward = list(question.rewards)
+    for chosen in smallest_raises(question).values():
+        if chosen is None:
+            return None
+        reward[chosen.pair] += chosen.amount
+    return reward
 
 
 def _raise(question: Question, state: int, pair: int) -> SmallRaise:

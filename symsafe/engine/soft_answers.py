@@ -12,8 +12,9 @@ from flint import ctx
 
 from symsafe.engine.kl import CurveNode, CurveOutcome, search_curves
 from symsafe.engine.limits import Limits
+from symsafe.engine.preferences import raised_rewards
 from symsafe.engine.question import Question
-from symsafe.engine.soft import SoftWitness, ball
+from symsafe.engine.soft import SoftWitness, ball, soft_witness
 from symsafe.engine.soft_search import SoftGap, cheapest_found, soft_gap
 from symsafe.engine.tree import Progress
 from symsafe.exact import exact
@@ -134,9 +135,15 @@ def search_soft(
             np.array([float(x - r) for x, r in zip(reward, question.rewards, strict=True)])
             for reward in starts
         ]
-        found = cheapest_found(question, limits, errors)
-        if witness is None or (found is not None and found.error < witness.error):
-            witness = found
+        if metric == "preferences":
+            raised = raised_rewards(question)
+            candidate = None if raised is None else soft_witness(question, raised)
+            if candidate is not None and (witness is None or candidate.error < witness.error):
+                witness = candidate
+        if enough is None or witness is None or witness.error > enough:
+            found = cheapest_found(question, limits, errors)
+            if witness is None or (found is not None and found.error < witness.error):
+                witness = found
         stopped = stopped or limits.reached()
     upper = None if witness is None else -(-witness.error // _UNIT) * _UNIT
     if enough is not None and witness is not None and witness.error <= enough:

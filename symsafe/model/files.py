@@ -15,7 +15,8 @@ TOML, or JSON of the same structure::
     [mdp.reward]
     s0 = { stay = 0, go = "1/2" }
     s1 = { stay = "r" }              # a parameter
-    [data]                           # missing pairs have weight 0; or  data = "uniform"
+    [data]                           # missing pairs have weight 0; or  data = "uniform", or, for
+                                     # a bandit with a reference policy,  data = "reference"
     s0 = { stay = "1/2", go = "1/4" }
     s1 = { stay = "1/4" }
     [safety]
@@ -400,17 +401,30 @@ def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
         raise InputError("mdp", found, "one table, [mdp] or [bandit]")
     parameters = _read_parameters(file.get("parameters", {}))
     mdp = _read_mdp(file, kinds[0], layout == "arrays", parameters)
-    data = _read_data(file["data"], mdp, layout == "arrays")
     safety = read_table(file["safety"], "safety")
     _require_keys(safety, ("safety",), ("regret", "epsilon", "metric"), ("regret",))
     regularizer = None
     if "regularizer" in file:
         regularizer = Regularizer.from_table(mdp, read_table(file["regularizer"], "regularizer"))
+    if file["data"] == "reference":
+        data = _reference_data(mdp, regularizer)
+    else:
+        data = _read_data(file["data"], mdp, layout == "arrays")
     epsilon = _raw(safety.get("epsilon"))
     metric = safety.get("metric")
     if metric is not None and not isinstance(metric, str):
         raise InputError("safety.metric", metric, f"one of {', '.join(METRICS)}")
     return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer, metric)
+
+
+def _reference_data(mdp: MDP, regularizer: Regularizer | None) -> DataDistribution:
+    """Return the data that the reference policy of a contextual bandit collects."""
+    if regularizer is None or regularizer.reference is None or mdp.discount != 0:
+        what = "a table: this one is for a bandit with a [regularizer] that has a reference policy"
+        raise InputError("data", "reference", what)
+    shares = regularizer.reference.probabilities
+    starts = (exact(mdp.initial[s]) for s in mdp.pair_states)
+    return DataDistribution(mdp, tuple(m * q for m, q in zip(starts, shares, strict=True)))
 
 
 def _require_keys(

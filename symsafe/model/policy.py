@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import partial
 
 from symsafe.errors import InputError
-from symsafe.exact import exact
+from symsafe.exact import exact, format_fraction
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.tables import (
     pair_values,
@@ -25,6 +26,7 @@ __all__ = ["Policy"]
 
 # A longer deterministic policy is summarised in `repr`.
 _SHOWN_STATES = 8
+_FARTHEST = 1000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +75,55 @@ class Policy:
 
     def _place(self, pairs: range, position: int) -> str:
         return path("policy", *self.mdp.pairs[pairs[position]])
+
+    @classmethod
+    def softmax(
+        cls, mdp: MDP, logits: Mapping[str, object], *, temperature: object = 1, digits: int = 12
+    ) -> Policy:
+        """Return a rational policy close to the softmax of logits.
+
+        Parameters
+        ----------
+        mdp : MDP
+        logits : mapping state -> action -> number
+            One for each pair; exact numbers, such as the decimals that a model printed.
+        temperature : number
+            By which logits are divided; above 0.
+        digits : int
+            Each probability is rounded to so many significant digits, 1 to 50; what is missing to
+            a sum of 1 is added to the greatest of the state.
+
+        Raises
+        ------
+        InputError
+            For missing pairs, unknown names, a temperature or number of digits out of range,
+            logits more than 1,000 temperatures apart in a state.
+
+        Examples
+        --------
+        >>> mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+        >>> Policy.softmax(mdp, {"s": {"a": "1.5", "b": 0}}, digits=3).probabilities
+        (Fraction(409, 500), Fraction(91, 500))
+        """
+        require_mdp(mdp)
+        heat = exact(temperature, "temperature")
+        if heat <= 0:
+            raise InputError("temperature", format_fraction(heat), "a number above 0")
+        if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 50:
+            raise InputError("digits", digits, "a whole number from 1 to 50")
+        values = pair_values(logits, "logits", mdp.states, mdp.actions)
+        heights = [
+            exact(value, path("logits", *pair)) / heat
+            for value, pair in zip(values, mdp.pairs, strict=True)
+        ]
+        probabilities: list[Fraction] = []
+        for state, pairs in zip(mdp.states, mdp.pair_ranges, strict=True):
+            own = [heights[p] for p in pairs]
+            if max(own) - min(own) > _FARTHEST:
+                what = f"logits at most {_FARTHEST} temperatures apart"
+                raise InputError(path("logits", state), "a wider range", what)
+            probabilities += _softmax(own, digits)
+        return cls(mdp, tuple(probabilities))
 
     @classmethod
     def deterministic(cls, mdp: MDP, choices: Mapping[str, str] | Sequence[int]) -> Policy:
@@ -159,3 +210,18 @@ class Policy:
             return f"Policy({kind}, {len(states)} state{'s' * (len(states) != 1)})"
         taken = zip(states, self.mdp.actions, self.choices, strict=True)
         return f"Policy({', '.join(f'{state}: {names[a]}' for state, names, a in taken)})"
+
+
+def _softmax(heights: Sequence[Fraction], digits: int) -> list[Fraction]:
+    """Return the softmax, each entry rounded to significant digits, of sum 1."""
+    with localcontext(prec=digits + 10) as context:
+        context.Emin = -(10**6)
+        top = max(heights)
+        weights = [
+            (Decimal((x - top).numerator) / Decimal((x - top).denominator)).exp() for x in heights
+        ]
+        total = sum(weights, Decimal(0))
+        context.prec = digits
+        shares = [Fraction(weight / total) for weight in weights]
+    shares[shares.index(max(shares))] += 1 - sum(shares)
+    return shares

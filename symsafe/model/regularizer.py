@@ -10,7 +10,14 @@ from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.policy import Policy
-from symsafe.model.tables import pair_values, path, read_list, require_known, require_length
+from symsafe.model.tables import (
+    pair_values,
+    path,
+    read_list,
+    read_table,
+    require_known,
+    require_length,
+)
 
 __all__ = ["KINDS", "Regularizer"]
 
@@ -115,7 +122,8 @@ class Regularizer:
     def from_table(cls, mdp: MDP, table: Mapping[str, object]) -> Regularizer:
         """Return the regularizer of a table ``kind, weight, reference | coefficients``.
 
-        The reference is ``"uniform"`` or a table state -> action -> probability; coefficients are a
+        The reference is ``"uniform"``, a table state -> action -> probability, or ``{"logits":
+        table}`` with a table state -> action -> logit (see `Policy.softmax`); coefficients are a
         table state -> action -> number, missing pairs have 0.
         """
         require_mdp(mdp)
@@ -129,6 +137,8 @@ class Regularizer:
         policy = numbers = None
         if reference == "uniform":
             policy = Policy.uniform(mdp)
+        elif isinstance(reference, Mapping) and set(reference) == {"logits"} - set(mdp.states):
+            policy = Policy.softmax(mdp, read_table(reference["logits"], "logits"))
         elif reference is not None:
             values = pair_values(
                 reference, "regularizer.reference", mdp.states, mdp.actions, missing=Fraction(0)

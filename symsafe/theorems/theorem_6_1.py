@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 
 from symsafe.certificate import soft_certificate
 from symsafe.engine.preferences import (
-    SmallRaise,
     paper_threshold,
+    raised_rewards,
     regret_reward,
     smallest_raises,
 )
@@ -104,7 +103,8 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     source = _OURS if sharp else _PAPER
     if not all(h.holds for h in hypotheses):
         return TheoremReport("theorem-6.1", source, hypotheses, constructed=found)
-    witness = soft_witness(question, _raised(question, raises))
+    reward = raised_rewards(question)
+    witness = None if reward is None else soft_witness(question, reward)
     if witness is None or witness.error > epsilon:
         raise EngineError("the reward model of Theorem 6.1 was not proven to be as it says")
     claim = {"kind": "unsafe", "epsilon": format_fraction(epsilon)}
@@ -116,14 +116,6 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
         found | {"reward model": witness.reward, "its error": witness.error},
         soft_certificate(question, claim, witness, None),
     )
-
-
-def _raised(question: Question, raises: Mapping[int, SmallRaise | None]) -> list[Fraction]:
-    reward = list(question.rewards)
-    for chosen in raises.values():
-        if chosen is not None:
-            reward[chosen.pair] += chosen.amount
-    return reward
 
 
 def _exists(question: Question, state: int) -> Hypothesis:
