@@ -85,11 +85,12 @@ class Result:
     digest: str  # of the problem
     regularised: bool
     nodes: dict[str, int]  # of the tree, by kind
+    metric: str = "error"  # what the bounds are bounds of
 
     @property
     def sentence(self) -> str:
         """The claim in words."""
-        regret, error = f"regret >= {show(self.regret)}", f"error <= {show(self.epsilon)}"
+        regret, error = f"regret >= {show(self.regret)}", f"{self.metric} <= {show(self.epsilon)}"
         low, high = show(self.lower), show(self.upper)
         if self.kind == "critical":
             return f"{low} <= critical epsilon of the set <= {high}, for {regret}"
@@ -99,7 +100,8 @@ class Result:
             )
         if self.kind == "radius":
             kind = "regularised safety radius" if self.regularised else "safety radius"
-            return f"{low} <= {kind} <= {high}, for {regret}"
+            of = self.metric.removeprefix("error")
+            return f"{low} <= {kind}{of} <= {high}, for {regret}"
         some = "no" if self.kind == "safe" else "some"
         if self.kind == "all-unsafe":
             return (
@@ -1732,7 +1734,8 @@ def check(document: object) -> Result | Region:
     if "tree" in parts:
         tree.check(evidence["tree"])
     nodes = {node: tree.kinds.count(node) for node in (*tree.splits, *tree.leaves)}
-    return Result(kind, level, epsilon, lower, upper, fingerprint, regular, nodes)
+    metric = f"error in {problem.metric}" if problem.metric else "error"
+    return Result(kind, level, epsilon, lower, upper, fingerprint, regular, nodes, metric)
 
 
 def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
