@@ -55,7 +55,7 @@ from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
 from symsafe.sweeps import sweep
-from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2
+from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2, theorem_6_1
 from symsafe.verdict import Verdict
 from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
@@ -321,7 +321,7 @@ def bounds(
     lower, upper, facts = (_regularised_bounds if regular else _plain_bounds)(question)
     with _progress() as report:
         verdict = radius_of_problem(problem, time_limit=time_limit, report=report)
-    if regular:
+    if regular and problem.metric in (None, "returns"):
         upper |= _without_penalty(problem, verdict, time_limit)
     rows = {
         **lower,
@@ -371,6 +371,10 @@ def _plain_bounds(question: Question) -> tuple[_Rows, _Rows, dict[str, Any]]:
 
 
 def _regularised_bounds(question: Question) -> tuple[_Rows, _Rows, dict[str, Any]]:
+    if question.problem.metric not in (None, "returns"):  # the others are of the mean error
+        cost = theorem_6_1.cost(question) if question.problem.metric == "preferences" else None
+        text = "Theorem 6.1 in a stronger form: the smallest raises together"
+        return {}, {} if cost is None else {"theorem_6_1": (cost, text)}, {}
     constant, sharpened = theorem_4_1.bounds(question)
     lower = {
         "theorem_4_1": (constant, "Theorem 4.1 with a constant: (1 - gamma) min D G_L / range R"),
@@ -385,7 +389,9 @@ def _regularised_bounds(question: Question) -> tuple[_Rows, _Rows, dict[str, Any
 
 def _without_penalty(problem: SafetyProblem, verdict: Verdict, time_limit: float | None) -> _Rows:
     """Say whether the penalty helps: compare with the radius of the same problem without it."""
-    plain = radius_of_problem(replace(problem, regularizer=None), time_limit=time_limit)
+    plain = radius_of_problem(
+        replace(problem, regularizer=None, metric=None), time_limit=time_limit
+    )
     effect = "limits were reached, so the effect of the penalty is open"
     if plain.upper is not None and plain.upper < verdict.lower:
         effect = "the penalty helps here"

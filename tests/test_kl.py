@@ -18,8 +18,10 @@ from flint import arb, ctx, fmpq
 from instances import shares
 from kl_oracle import Bandit, least_cost
 from scipy.optimize import minimize_scalar
+from typer.testing import CliRunner
 
 from symsafe import MDP, DataDistribution, Regularizer, SafetyProblem, checker, decide, radius
+from symsafe.cli import app
 from symsafe.engine.preferences import smallest_raises
 from symsafe.engine.question import Question
 from symsafe.engine.soft import soft_witness
@@ -412,6 +414,31 @@ def test_the_paper_form_of_theorem_6_1_holds_for_very_rare_actions() -> None:
     report = theorem_6_1.verify(problem)
     assert report.holds
     assert report.hypotheses[0].margin > 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "rows", "status"),
+    [
+        (None, {"theorem_4_1", "theorem_4_2", "unregularised"}, 0),
+        ("preferences", {"theorem_6_1"}, 3),
+        ("mse", set(), 3),
+    ],
+)
+def test_bounds_of_a_kl_problem_are_all_in_its_metric(
+    metric: str | None, rows: set[str], status: int, tmp_path: Path
+) -> None:
+    """Exit 0 where the radius is known to 10^-9, 3 where only wider bounds are."""
+    reference = {"a": "9/10", "b": "1/10"}
+    problem = arms({"a": 1, "b": 0}, reference, regret="1/2", metric=metric)
+    path = tmp_path / "problem.toml"
+    path.write_text(dumps_problem(problem))
+    done = CliRunner().invoke(app, ["bounds", str(path), "--json"])
+    assert done.exit_code == status
+    found = json.loads(done.stdout)
+    assert set(found) - {"radius_lower", "radius_upper", "gap"} == rows
+    numbers = {name: Fraction(x) for name, x in found.items()}
+    for name in rows - {"theorem_4_1", "unregularised"}:
+        assert numbers[name] >= numbers["radius_lower"]
 
 
 def test_a_problem_with_a_metric_is_written_and_read_back() -> None:

@@ -18,7 +18,7 @@ from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
-__all__ = ["verify"]
+__all__ = ["cost", "verify"]
 
 _PAPER = "Fluri et al., ICML 2025, Theorem 6.1"
 _OURS = "a stronger form of Theorem 6.1 of Fluri et al., ICML 2025, ours"
@@ -72,32 +72,25 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     if not 0 < regret < 1:
         raise InputError("regret", format_fraction(regret), "a number strictly between 0 and 1")
     raises = smallest_raises(question)
-    cost = (
-        sum(
-            (question.initial[s] * x.divergence for s, x in raises.items() if x is not None),
-            Fraction(0),
-        )
-        / question.reward_range
-    )
-    every = all(x is not None for x in raises.values())
+    total = cost(question)
     found: dict[str, object] = {}
-    if every:
+    if total is not None:
         names = question.mdp.pairs
         chosen = {names[x.pair]: x.amount for x in raises.values() if x is not None}
         found = {
             "raises": tuple(f"{s}: {a} by {format_fraction(r)}" for (s, a), r in chosen.items())
         }
-        found["their cost"] = cost
+        found["their cost"] = total
     if sharp:
         hypotheses: tuple[Hypothesis, ...] = (
             *(_exists(question, s) for s, x in raises.items() if x is None),
-            Hypothesis(
-                "the smallest raises cost at most epsilon",
-                every and cost <= epsilon,
-                epsilon - cost,
-                {"cost": cost, "epsilon": epsilon},
-            ),
         )
+        if total is not None:
+            statement, values = (
+                "the smallest raises cost at most epsilon",
+                {"cost": total, "epsilon": epsilon},
+            )
+            hypotheses += (Hypothesis(statement, total <= epsilon, epsilon - total, values),)
     else:
         hypotheses = tuple(_threshold(question, s, epsilon) for s in raises)
     source = _OURS if sharp else _PAPER
@@ -116,6 +109,16 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
         found | {"reward model": witness.reward, "its error": witness.error},
         soft_certificate(question, claim, witness, None),
     )
+
+
+def cost(question: Question) -> Fraction | None:
+    """Return what the smallest raises cost together, or None where a prompt has no bad action."""
+    total = Fraction(0)
+    for state, chosen in smallest_raises(question).items():
+        if chosen is None:
+            return None
+        total += question.initial[state] * chosen.divergence
+    return total / question.reward_range
 
 
 def _exists(question: Question, state: int) -> Hypothesis:
