@@ -5,8 +5,16 @@ epsilon; a policy is then optimised against it. `decide` says, with a certificat
 policy can still have regret L or more under the true reward, and `radius` for which epsilon.
 """
 
+from symsafe.analysis.confidence import confidence_set
 from symsafe.certificate import Certificate
-from symsafe.coverage import CriticalEpsilon, Repair, critical_epsilon, repair
+from symsafe.coverage import (
+    CriticalEpsilon,
+    MoreSamples,
+    Repair,
+    critical_epsilon,
+    fewest_samples,
+    repair,
+)
 from symsafe.display import notebook
 from symsafe.errors import (
     CertificateRejected,
@@ -38,6 +46,7 @@ from symsafe.model import (
 )
 from symsafe.model.data_set import DataSet
 from symsafe.profile import RadiusProfile, radius_profile
+from symsafe.robust import RobustVerdict, decide_all
 from symsafe.sweeps import SweepTable, sweep
 from symsafe.verdict import Statistics, Verdict, decide, radius
 
@@ -52,6 +61,7 @@ __all__ = [
     "EngineError",
     "FamilyVerdict",
     "InputError",
+    "MoreSamples",
     "ParameterSpace",
     "Policy",
     "RadiusCurve",
@@ -59,14 +69,18 @@ __all__ = [
     "Region",
     "Regularizer",
     "Repair",
+    "RobustVerdict",
     "SafetyProblem",
     "Statistics",
     "SweepTable",
     "SymsafeError",
     "UnsupportedError",
     "Verdict",
+    "confidence_set",
     "critical_epsilon",
     "decide",
+    "decide_all",
+    "fewest_samples",
     "forall_safe",
     "forall_unsafe",
     "load_problem",

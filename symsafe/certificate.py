@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from symsafe import checker
 from symsafe.engine.coverage import Coverage
 from symsafe.engine.curves import Curve
+from symsafe.engine.every import Every
 from symsafe.engine.kl import CurveOutcome, walk_curves
 from symsafe.engine.leaves import CirculationLeaf, DuplicateLeaf, Potentials, ValueLeaf
 from symsafe.engine.parametric.cells import Evidence
@@ -38,6 +39,7 @@ from symsafe.engine.regularised import (
     Side,
     walk_cases,
 )
+from symsafe.engine.samples import Samples
 from symsafe.engine.soft import SoftWitness
 from symsafe.engine.soft_search import SoftGap
 from symsafe.engine.tree import Node, Split, walk
@@ -59,14 +61,17 @@ from symsafe.model.parameters import Constraint
 
 __all__ = [
     "Certificate",
+    "all_safe_certificate",
     "all_unsafe_certificate",
     "bandit_certificate",
     "critical_certificate",
+    "fewest_certificate",
     "nearest_certificate",
     "radius_certificate",
     "region_certificate",
     "safe_certificate",
     "soft_certificate",
+    "some_unsafe_certificate",
     "unsafe_certificate",
 ]
 
@@ -276,35 +281,120 @@ def nearest_certificate(
     return _of_set(question, among, claim, found)
 
 
+def some_unsafe_certificate(
+    question: Question, among: DataSet, epsilon: Fraction, found: Every
+) -> Certificate:
+    """Return the checked certificate that some distribution of a set is unsafe at `epsilon`."""
+    if found.distribution is None or found.witness is None:
+        raise EngineError("no unsafe distribution of the set was found")
+    claim = {"kind": "some-unsafe", "epsilon": _text(epsilon), "set": _set(among)}
+    evidence = {
+        "distribution": _member(found.distribution, found.mixture),
+        "witness": _witness(question.mdp, found.witness),
+    }
+    return _assemble(question, claim, evidence)
+
+
+def all_safe_certificate(
+    question: Question, among: DataSet, epsilon: Fraction, found: Every
+) -> Certificate:
+    """Return the checked certificate that every distribution of a set is safe at `epsilon`."""
+    claim = {"kind": "all-safe", "epsilon": _text(epsilon), "set": _set(among)}
+    cells = list(found.cells)
+    entries: list[dict[str, Any]] = []
+    for cell in cells:  # which grows
+        if cell.cut is not None:
+            pair, weight, *children = cell.cut
+            ends = (len(cells), len(cells) + 1)
+            entries.append({"cut": [*_names(question.mdp)[pair], _text(weight), *ends]})
+            cells += children
+        elif cell.tree is not None:
+            entries.append({"tree": _tree(question.mdp, cell.tree)})
+        else:
+            entries.append({"empty": []})
+    return _assemble(question, claim, {"cells": entries})
+
+
+def fewest_certificate(
+    question: Question, counts: Sequence[int], epsilon: Fraction, found: Samples
+) -> Certificate:
+    """Return the checked certificate of how many samples have to be added to some counts."""
+    mdp, samples = question.mdp, found.samples
+    if samples is None or found.outcome is None:
+        raise EngineError("no samples were found after which the data are safe")
+    used: set[int] = set()
+    branches = [found.root]
+    for branch in branches:
+        branches += branch.cut[2:] if branch.cut is not None else ()
+        if branch.cut is None:
+            used |= {k for k, price in enumerate(branch.prices) if price}
+    place = {k: i for i, k in enumerate(sorted(used))}
+    nodes: list[dict[str, Any]] = []
+    free = 1
+    for branch in branches:
+        if branch.cut is not None:
+            pair, number = branch.cut[:2]
+            nodes.append({"cut": [*_names(mdp)[pair], str(number), free, free + 1]})
+            free += 2
+        else:
+            prices = enumerate(branch.prices)
+            nodes.append({"weights": [[place[k], _text(x)] for k, x in prices if x]})
+    claim = {
+        "kind": "fewest",
+        "epsilon": _text(epsilon),
+        "lower": str(found.lower),
+        "upper": str(sum(samples)),
+        "counts": _table(mdp, [Fraction(n) for n in counts]),
+    }
+    evidence = {
+        "cuts": {
+            "witnesses": [_witness(mdp, found.witnesses[k]) for k in sorted(used)],
+            "nodes": nodes,
+        },
+        "samples": _table(mdp, [Fraction(m) for m in samples]),
+        "tree": _tree(mdp, found.outcome.root),
+    }
+    return _assemble(question, claim, evidence)
+
+
+def _names(mdp: MDP) -> list[tuple[int, int]]:
+    return [(s, p - mdp.pair_ranges[s].start) for p, s in enumerate(mdp.pair_states)]
+
+
+def _sparse(mdp: MDP, values: Iterable[tuple[int, Fraction]]) -> list[list[Any]]:
+    names = _names(mdp)
+    return [[*names[p], _text(x)] for p, x in sorted(values) if x]
+
+
+def _set(among: DataSet) -> dict[str, Any]:
+    if among.members is not None:
+        return {"mixture": [_table(among.mdp, m.weights) for m in among.members]}
+    rows = [
+        {
+            "flow": _sparse(among.mdp, row.coefficients.items()),
+            "relation": row.relation,
+            "bound": _text(row.bound),
+        }
+        for row in among.rows
+    ]
+    return {"rows": rows}
+
+
+def _member(data: DataDistribution, mixture: Sequence[Fraction] | None) -> list[Any]:
+    return _table(data.mdp, data.weights) if mixture is None else _texts(mixture)
+
+
 def _of_set(
     question: Question, among: DataSet, claim: dict[str, Any], found: Coverage
 ) -> Certificate:
     mdp, cover = question.mdp, found.cover
-    names = [(s, p - mdp.pair_ranges[s].start) for p, s in enumerate(mdp.pair_states)]
     if cover is None:
         raise EngineError("no bound was found for the set")
-
-    def sparse(values: Iterable[tuple[int, Fraction]]) -> list[list[Any]]:
-        return [[*names[p], _text(x)] for p, x in sorted(values) if x]
-
-    if among.members is not None:
-        meant: dict[str, Any] = {"mixture": [_table(mdp, m.weights) for m in among.members]}
-    else:
-        meant = {
-            "rows": [
-                {
-                    "flow": sparse(row.coefficients.items()),
-                    "relation": row.relation,
-                    "bound": _text(row.bound),
-                }
-                for row in among.rows
-            ]
-        }
     evidence: dict[str, Any] = {
         "cover": {
             "weights": _texts(cover.weights),
             "witnesses": [_witness(mdp, witness) for witness in cover.witnesses],
-            "signs": sparse(enumerate(cover.signs)),
+            "signs": _sparse(mdp, enumerate(cover.signs)),
             "total": _text(cover.total),
             "rows": _texts(cover.rows),
         }
@@ -312,13 +402,9 @@ def _of_set(
     if claim["kind"] != "all-unsafe":
         if found.distribution is None or found.outcome is None:
             raise EngineError("no distribution of the set was found")
-        evidence["distribution"] = (
-            _table(mdp, found.distribution.weights)
-            if found.mixture is None
-            else _texts(found.mixture)
-        )
+        evidence["distribution"] = _member(found.distribution, found.mixture)
         evidence["tree"] = _tree(mdp, found.outcome.root)
-    return _assemble(question, {**claim, "set": meant}, evidence)
+    return _assemble(question, {**claim, "set": _set(among)}, evidence)
 
 
 def _build(

@@ -23,7 +23,7 @@ import json
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -45,7 +45,11 @@ CLAIMS = {  # what each kind of claim bounds, and what proves it
     "critical": (("lower", "upper"), ("cover", "distribution", "tree")),
     "all-unsafe": (("epsilon",), ("cover",)),
     "nearest": (("epsilon", "lower", "upper"), ("cover", "distribution", "tree")),
+    "all-safe": (("epsilon",), ("cells",)),
+    "some-unsafe": (("epsilon",), ("distribution", "witness")),
+    "fewest": (("epsilon", "lower", "upper"), ("cuts", "samples", "tree")),
 }
+ABOUT = {"fewest": "counts"} | dict.fromkeys(list(CLAIMS)[3:8], "set")  # claims about many D
 REGULARIZERS = ("linear", "l2", "chi2", "tv")
 RAISE = ("action", "lowered", "ends", "prices", "tilted")
 METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
@@ -102,12 +106,17 @@ class Result:
             kind = "regularised safety radius" if self.regularised else "safety radius"
             of = self.metric.removeprefix("error")
             return f"{low} <= {kind}{of} <= {high}, for {regret}"
-        some = "no" if self.kind == "safe" else "some"
+        if self.kind == "fewest":
+            return f"{low} <= fewest samples to add for a safe D <= {high}, {error}, {regret}"
+        some = "no" if self.kind in ("safe", "all-safe") else "some"
         if self.kind == "all-unsafe":
             return (
                 f"every D is unsafe: some reward with {error} has an optimal policy with {regret}"
             )
         policy = "a regularised-optimal" if self.regularised else "an optimal"
+        if self.kind in ("all-safe", "some-unsafe"):
+            what = self.kind.replace("-", " D of the set is ").replace("all", "every")
+            return f"{what}: {some} reward with {error} has {policy} policy with {regret}"
         return f"D is {self.kind}: {some} reward with {error} has {policy} policy with {regret}"
 
 
@@ -1247,11 +1256,21 @@ def check_cover(
 def check_set(
     problem: Problem, claim: dict[str, object], evidence: dict[str, object], bad: Fraction
 ) -> None:
-    """Verify what a claim says of all distributions of a set; take up the one that it names."""
+    """Verify what a claim says of many distributions; take up the one that it names."""
     if problem.regularizer is not None:
         raise Rejected("problem.regularizer", "set", "claims about sets have no regularizer")
     spread, kind = max(problem.reward) - min(problem.reward), claim["kind"]
+    if kind == "fewest":
+        check_fewest(problem, claim, evidence, bad)
+        return
     found = DataSet(problem, claim["set"])
+    if kind == "all-safe":
+        limit = number(claim["epsilon"], "claim.epsilon") * spread
+        check_cells(found, evidence["cells"], bad, limit)
+        return
+    if kind == "some-unsafe":
+        problem.data = found.member(evidence["distribution"])
+        return
     most, weights, pull = check_cover(found, evidence["cover"], bad, kind == "nearest")
     if kind == "nearest":
         distance = number(claim["epsilon"], "claim.epsilon") * spread * weights - most - pull
@@ -1268,6 +1287,128 @@ def check_set(
             upper = number(claim["upper"], "claim.upper")
             need(far, "at most", upper, "evidence.distribution", "distribution", "distance")
         problem.data = data
+
+
+Leaf = tuple[str, str, object, list[Fraction], list[Fraction]]
+
+
+def leaves(
+    problem: Problem, value: object, step: str, kinds: tuple[str, ...], top: int, gap: int
+) -> Iterator[Leaf]:
+    """Yield the leaves of a tree of cuts: step, kind, content, lower and upper bounds by pair.
+
+    Between the two sides of a cut lie numbers of which none is meant, if `gap` is 1.
+    """
+    nodes, count = items(value, step), len(problem.place)
+    if not nodes:
+        raise Rejected(step, "cut", "there is no root")
+    boxes = {0: ([ZERO] * count, [Fraction(top)] * count)}
+    for i, node in enumerate(nodes):
+        at = f"{step}[{i}]"
+        if i not in boxes:
+            raise Rejected(at, "cut", "no node before names this one")
+        low, high = boxes.pop(i)
+        kind = next((k for k in kinds if isinstance(node, dict) and k in node), "cut")
+        content = record(node, (kind,), at)[kind]
+        if kind != "cut":
+            yield at, kind, content, low, high
+            continue
+        s, a, bound, below, above = items(content, at, 5)
+        p, g = problem.pair(s, a, at), whole(bound, at) if gap else number(bound, at)
+        below, above = index(below, len(nodes), at), index(above, len(nodes), at)
+        if min(below, above) <= i or below == above or boxes.keys() & {below, above}:
+            raise Rejected(at, "cut", "a node comes earlier, or is named already")
+        boxes[below] = (low, [*high[:p], min(high[p], g), *high[p + 1 :]])
+        boxes[above] = ([*low[:p], max(low[p], g + gap), *low[p + 1 :]], high)
+
+
+def tighten(found: DataSet, low: list[Fraction], high: list[Fraction]) -> None:
+    """Tighten bounds of the distributions of a set by two passes over its rows and the sum."""
+    total = dict.fromkeys(range(len(low)), ONE)
+    for flow, relation, bound in (*found.rows, (total, "exactly", ONE)) * 2:
+        for sign in (ONE, -ONE)[: 1 + (relation == "exactly")]:
+            terms = {p: sign * c for p, c in flow.items() if c}
+            least = {p: min(c * low[p], c * high[p]) for p, c in terms.items()}
+            rest = sign * bound - sum(least.values(), ZERO)
+            for p, c in terms.items():
+                if c > 0:
+                    high[p] = min(high[p], (rest + least[p]) / c)
+                else:
+                    low[p] = max(low[p], (rest + least[p]) / c)
+
+
+def check_cells(found: DataSet, value: object, bad: Fraction, limit: Fraction) -> None:
+    """Verify that every distribution of a set is safe."""
+    problem, step = found.problem, "evidence.cells"
+
+    def prove(data: list[Fraction], content: object, at: str) -> None:
+        problem.data = data
+        tree = Tree(problem, bad, "more than", limit)
+        tree.root = f"{at}.tree"
+        tree.check(content)
+
+    if found.members is not None:
+        entries = items(value, step, len(found.members))
+        for i, (member, entry) in enumerate(zip(found.members, entries, strict=True)):
+            at = f"{step}[{i}]"
+            prove(member, record(entry, ("tree",), at)["tree"], at)
+        return
+    for at, kind, content, low, high in leaves(problem, value, step, ("tree", "empty"), 1, 0):
+        low, high = [*low], [*high]
+        tighten(found, low, high)
+        if kind == "tree":
+            prove(low, content, at)
+        elif items(content, at, 0) or all(map(le, low, high)):
+            raise Rejected(at, "empty", "expected a lower bound above the upper bound")
+
+
+def whole(value: object, step: str) -> Fraction:
+    """Read a whole number from 0."""
+    x = number(value, step)
+    if x < 0 or x.denominator != 1:
+        raise Malformed(step, f"found {show(x)}; expected a whole number from 0")
+    return x
+
+
+def check_fewest(
+    problem: Problem, claim: dict[str, object], evidence: dict[str, object], bad: Fraction
+) -> None:
+    """Verify that fewer samples do not make the data safe; take up the data with those added."""
+    counts = problem.table(claim["counts"], "claim.counts", whole)
+    lower, upper = (whole(claim[key], f"claim.{key}") for key in ("lower", "upper"))
+    samples = problem.table(evidence["samples"], "evidence.samples", whole)
+    total = sum(counts, ZERO)
+    need(total, "more than", ZERO, "claim.counts", "fewest", "sum of the counts")
+    for p, (s, a) in enumerate(problem.place):
+        share = f"samples in proportion of ({s}, {a})"
+        need(problem.data[p] * total, "exactly", counts[p], "claim.counts", "fewest", share)
+    need(sum(samples, ZERO), "exactly", upper, "evidence.samples", "fewest.1", "sum of samples")
+    step = "evidence.cuts"
+    body = record(evidence["cuts"], ("witnesses", "nodes"), step)
+    due = number(claim["epsilon"], "claim.epsilon") * (max(problem.reward) - min(problem.reward))
+    cuts: list[list[int]] = []  # per witness, the numbers a
+    for k, witness in enumerate(items(body["witnesses"], f"{step}.witnesses")):
+        at = f"{step}.witnesses[{k}]"
+        excess = Vector([e - due for e in check_witness(problem, witness, bad, at)], at).top
+        divisor = gcd(*excess) or 1
+        cuts.append([x // divisor for x in excess])
+    missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
+    nodes = leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
+    for at, _, content, low, high in nodes:
+        c, least, last = [ZERO] * len(counts), ZERO, -1
+        for entry in items(content, at):
+            place, value = items(entry, at, 2)
+            k, price = index(place, len(cuts), at), number(value, at)
+            if k <= last:
+                raise Rejected(at, "fewest.3", "the cuts must increase")
+            need(price, "at least", ZERO, at, "fewest.3", "multiplier")
+            c = [x + price * y for x, y in zip(c, cuts[k], strict=True)]
+            least, last = least + price * missing[k], k
+        if all(map(le, low, high)):
+            ends = zip(c, low, high, strict=True)
+            least += sum((min((1 - x) * y, (1 - x) * z) for x, y, z in ends), ZERO)
+            need(least, "more than", lower - 1, at, "fewest.3", "samples")
+    problem.data = [(n + m) / (total + upper) for n, m in zip(counts, samples, strict=True)]
 
 
 # == Part: families
@@ -1681,9 +1822,9 @@ def check(document: object) -> Result | Region:
     if not isinstance(kind, str) or kind not in CLAIMS:
         raise Malformed("claim", f"expected an object with a kind of {', '.join(CLAIMS)}")
     bounds, parts = CLAIMS[kind]
-    many = "cover" in parts
-    keys = ("kind", "regret", *bounds, *(("set",) if many else ()))
-    claim = record(body["claim"], keys, "claim")
+    many = kind in ABOUT
+    named = [ABOUT[kind]] if many else []
+    claim = record(body["claim"], ("kind", "regret", *bounds, *named), "claim")
     level = number(claim["regret"], "claim.regret")
     need(level, "at least", ZERO, "claim.regret", "claim", "regret")
     need(level, "at most", ONE, "claim.regret", "claim", "regret")
@@ -1692,7 +1833,7 @@ def check(document: object) -> Result | Region:
     if epsilon is not None:
         need(epsilon, "more than", ZERO, "claim.epsilon", "claim", "epsilon")
     low = values[bounds[0]]  # what every policy costs, by the tree
-    relation = "more than" if kind == "safe" else "at least"
+    relation = "more than" if kind in ("safe", "fewest") else "at least"
     if problem is None:
         if many:
             raise Rejected("claim", "claim", "no claim about sets holds for lists of integers")
@@ -1702,8 +1843,8 @@ def check(document: object) -> Result | Region:
             need(proven, relation, due, "evidence.multiplier", "bandit.2", "least cost")
         return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
-    named = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
-    extra = ["reference"] if named else []
+    given = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
+    extra = ["reference"] if given else []
     if problem.soft:
         leveled = problem.metric in ("mse", "preferences")
         extra = ["curves", "level"][: 1 + leveled] if "tree" in parts else []

@@ -19,8 +19,16 @@ import typer
 from rich.console import Console
 
 from symsafe import problems
+from symsafe.analysis.confidence import confidence_set
 from symsafe.certificate import Certificate
-from symsafe.coverage import critical_epsilon, repair
+from symsafe.coverage import (
+    CriticalEpsilon,
+    MoreSamples,
+    Repair,
+    critical_epsilon,
+    fewest_samples,
+    repair,
+)
 from symsafe.display.report import report_html
 from symsafe.display.tables import (
     certificate_csv,
@@ -43,6 +51,7 @@ from symsafe.importers.data import FAMILIES, data_family
 from symsafe.importers.sources import EXPECTED_REWARDS, imported_text, read_source
 from symsafe.importers.sources import KINDS as SOURCE_KINDS
 from symsafe.model import (
+    MDP,
     BanditArrays,
     DataDistribution,
     SafetyProblem,
@@ -54,6 +63,7 @@ from symsafe.model.files import write_atomically
 from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
+from symsafe.robust import decide_all
 from symsafe.sweeps import sweep
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2, theorem_6_1
 from symsafe.verdict import Verdict
@@ -116,15 +126,22 @@ def decide(
     node_limit: NodeLimit = None,
     workers: Workers = 1,
     engine: EngineOption = EngineName.auto,
+    confidence: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="For all data compatible with the file's counts."),
+    ] = None,
     at: At = None,
     as_json: Json = False,
 ) -> None:
     """Decide whether the data distribution is safe at the file's epsilon.
 
-    With open parameters: for all of their values?
+    With open parameters: for all of their values? With --confidence: for every data distribution
+    that is compatible with the counts of the file at this level (Clopper-Pearson limits)?
 
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
+    if confidence is not None:
+        _decide_confidence(_load(file, at), confidence, time_limit, certificate, as_json)
     problem = _load_any(file, at)
     if isinstance(problem, SafetyProblem) and not problem.is_ground:
         _decide_family(problem, engine, time_limit, node_limit, certificate, as_json)
@@ -490,6 +507,9 @@ def coverage(
     repair_data: Annotated[
         bool, typer.Option("--repair", help="Also find the nearest safe data distribution.")
     ] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Also find the fewest labelled samples to add.")
+    ] = False,
     margin: Annotated[
         str, typer.Option(help="By what share of epsilon the repaired data are on the safe side.")
     ] = "1/1000",
@@ -500,28 +520,32 @@ def coverage(
 ) -> None:
     """Find the critical epsilon: from it on every data distribution is unsafe; below, one is safe.
 
-    Exit status 0 when it is exact and, with --repair, a safe distribution was found; 1 when
-    --repair shows that there is none; 3 when only bounds are known.
+    "Every data distribution" are those of the file's [coverage], if it has one. With several
+    questions the certificate is that of the last: --samples, --repair, the critical epsilon.
+
+    Exit status 0 when all that was asked is exact and a safe distribution was found; 1 when there
+    is none; 3 when only bounds are known.
 
     Example: symsafe coverage examples/chatbot.toml --repair
     """
     problem = _load(file, at)
     started = time.perf_counter()
+    fixed = added = None
     with _progress() as report:
-        found = critical_epsilon(problem.mdp, problem.regret, time_limit=time_limit, report=report)
-        fixed = None
+        found = critical_epsilon(
+            problem.mdp,
+            problem.regret,
+            among=problem.coverage,
+            time_limit=time_limit,
+            report=report,
+        )
         if repair_data:
             fixed = repair(problem, margin=margin, time_limit=time_limit, report=report)
-    written = found.certificate if fixed is None else fixed.certificate
+        if samples:
+            added = fewest_samples(problem, time_limit=time_limit, report=report)
+    written = next(answer.certificate for answer in (added, fixed, found) if answer is not None)
     if certificate is not None and written is not None:
         written.save(certificate)
-    status = 0 if found.is_exact else _UNKNOWN
-    if fixed is not None and not fixed.possible:
-        status = 1
-    elif fixed is not None and fixed.nearest is None:
-        status = _UNKNOWN
-    nearest = None if fixed is None else fixed.nearest
-    distance = None if fixed is None or fixed.distance is None else fixed.distance
     if as_json:
         record: dict[str, Any] = {
             "critical_lower": format_fraction(found.lower),
@@ -531,22 +555,104 @@ def coverage(
             "seconds": round(time.perf_counter() - started, 3),
         }
         if fixed is not None:
-            record["nearest"] = _weights(nearest)
-            record["distance"] = None if distance is None else format_fraction(distance)
+            record["nearest"] = _weights(fixed.nearest)
+            record["distance"] = _optional(fixed.distance)
+        if added is not None:
+            record["samples"] = _counts(problem.mdp, added.samples)
+            record["samples_lower"] = added.lower
+            record["samples_upper"] = added.upper
         _print_json(record)
     else:
-        print(found)
-        if found.certificate is not None:
-            print(found.certificate.check().sentence)
-        _print_weights("safest", found.distribution)
-        if fixed is not None and not fixed.possible and fixed.certificate is not None:
+        _print_coverage(problem, found, fixed, added)
+    raise typer.Exit(_coverage_status(found, fixed, added))
+
+
+def _print_coverage(
+    problem: SafetyProblem,
+    found: CriticalEpsilon,
+    fixed: Repair | None,
+    added: MoreSamples | None,
+) -> None:
+    print(found)
+    if found.certificate is not None:
+        print(found.certificate.check().sentence)
+    _print_weights("safest", found.distribution)
+    if fixed is not None:
+        if not fixed.possible and fixed.certificate is not None:
             print(fixed.certificate.check().sentence)
-        if distance is not None:
-            print(f"distance of the safe distributions: {format_fraction(distance)}")
-        _print_weights("nearest", nearest)
-    if found.stopped == "interrupted" or (fixed is not None and fixed.stopped == "interrupted"):
-        status = _INTERRUPTED
-    raise typer.Exit(status)
+        if fixed.distance is not None:
+            print(f"distance of the safe distributions: {format_fraction(fixed.distance)}")
+        _print_weights("nearest", fixed.nearest)
+    if added is not None:
+        if added.certificate is not None:
+            print(added.certificate.check().sentence)
+        for state, row in (_counts(problem.mdp, added.samples) or {}).items():
+            cells = ", ".join(f"{action} {number}" for action, number in row.items())
+            print(f"add {state}: {cells}")
+
+
+def _coverage_status(
+    found: CriticalEpsilon, fixed: Repair | None, added: MoreSamples | None
+) -> int:
+    answers = [answer for answer in (found, fixed, added) if answer is not None]
+    if any(answer.stopped == "interrupted" for answer in answers):
+        return _INTERRUPTED
+    if any(answer is not None and not answer.possible for answer in (fixed, added)):
+        return 1
+    near = fixed is None or fixed.nearest is not None
+    enough = added is None or added.is_exact
+    return 0 if found.is_exact and near and enough else _UNKNOWN
+
+
+def _decide_confidence(
+    problem: SafetyProblem,
+    level: str,
+    time_limit: float | None,
+    certificate: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """Decide for every data distribution that is compatible with the counts, print and exit."""
+    among = confidence_set(problem.data, level)
+    with _progress() as report:
+        verdict = decide_all(problem, among, time_limit=time_limit, report=report)
+    if certificate is not None and verdict.certificate is not None:
+        verdict.certificate.save(certificate)
+    if as_json:
+        _print_json(
+            {
+                "verdict": verdict.answer,
+                "epsilon": format_fraction(verdict.epsilon),
+                "confidence": level,
+                "distribution": _weights(verdict.distribution),
+                "certificate": str(certificate) if certificate and verdict.certificate else None,
+                "cells": verdict.cells,
+                "stopped": verdict.stopped,
+                "seconds": round(verdict.seconds, 3),
+            }
+        )
+    else:
+        print(verdict.answer)
+        if verdict.certificate is not None:
+            print(verdict.certificate.check().sentence)
+        _print_weights("unsafe", verdict.distribution)
+    if verdict.stopped:
+        print(f"stopped: {verdict.stopped}", file=sys.stderr)
+    if verdict.stopped == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(_EXIT[verdict.answer])
+
+
+def _optional(number: Fraction | None) -> str | None:
+    return None if number is None else format_fraction(number)
+
+
+def _counts(mdp: MDP, samples: tuple[int, ...] | None) -> dict[str, dict[str, int]] | None:
+    if samples is None:
+        return None
+    table: dict[str, dict[str, int]] = {state: {} for state in mdp.states}
+    for (state, action), number in zip(mdp.pairs, samples, strict=True):
+        table[state][action] = number
+    return table
 
 
 def _weights(data: DataDistribution | None) -> dict[str, dict[str, str]] | None:

@@ -1,4 +1,4 @@
-"""From verdict to remedy: the safest data distribution, and the nearest safe one.
+"""From verdict to remedy: the safest data, the nearest safe data, the fewest samples to add.
 
 No theorem of the paper asks for these; the exact safety radius makes them concave programmes.
 """
@@ -13,11 +13,13 @@ from symsafe.certificate import (
     Certificate,
     all_unsafe_certificate,
     critical_certificate,
+    fewest_certificate,
     nearest_certificate,
 )
 from symsafe.engine.coverage import Coverage, highest_radius, nearest_safe
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
+from symsafe.engine.samples import fewest
 from symsafe.engine.tree import Progress
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
@@ -25,7 +27,14 @@ from symsafe.model import MDP, DataDistribution, SafetyProblem
 from symsafe.model.data_set import DataSet
 from symsafe.verdict import decide
 
-__all__ = ["CriticalEpsilon", "Repair", "critical_epsilon", "repair"]
+__all__ = [
+    "CriticalEpsilon",
+    "MoreSamples",
+    "Repair",
+    "critical_epsilon",
+    "fewest_samples",
+    "repair",
+]
 
 Report = Callable[[Progress], None]
 
@@ -103,6 +112,44 @@ class Repair:
     certificate: Certificate | None
     safe_certificate: Certificate | None
     stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoreSamples:
+    """How many labelled samples have to be added so that the data are safe.
+
+    Attributes
+    ----------
+    possible : bool
+        Whether any number of samples makes the data safe.
+    lower : int or None
+        Fewer do not suffice, wherever they are added. None if nothing suffices.
+    upper : int or None
+        So many suffice: those of `samples`. Equal to `lower` unless a limit was reached; None if
+        none were found.
+    samples : tuple of int, one per pair, or None
+        To be added to the counts of the data.
+    certificate : Certificate or None
+        Of these bounds; where nothing suffices, that every distribution is unsafe.
+    cuts : int
+        Witnesses.
+    seconds : float
+    stopped : str or None
+    """
+
+    possible: bool
+    lower: int | None
+    upper: int | None
+    samples: tuple[int, ...] | None
+    certificate: Certificate | None
+    cuts: int
+    seconds: float
+    stopped: str | None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the bounds meet."""
+        return self.lower is not None and self.lower == self.upper
 
 
 def critical_epsilon(
@@ -195,7 +242,7 @@ def repair(
     problem : SafetyProblem
         With an epsilon.
     among : DataSet, optional
-        The distributions that are possible; all by default.
+        The distributions that are possible; by default those of the problem's coverage.
     margin : number
         Above 0. The distribution returned has a safety radius of at least epsilon (1 + margin).
     time_limit, report
@@ -219,7 +266,7 @@ def repair(
     extra, epsilon = exact(margin, "margin"), exact(problem.epsilon)
     if extra <= 0:
         raise InputError("margin", format_fraction(extra), "a number above 0")
-    possible = _require_set(problem.mdp, among)
+    possible = _require_set(problem.mdp, problem.coverage if among is None else among)
     with Limits(time_limit) as limits:
         question = Question.of(problem)
         scale = question.reward_range
@@ -249,6 +296,76 @@ def repair(
             certificate,
             safe.certificate,
             stopped,
+        )
+
+
+def fewest_samples(
+    problem: SafetyProblem,
+    *,
+    time_limit: float | None = None,
+    report: Report | None = None,
+) -> MoreSamples:
+    """Return the fewest labelled samples after which the data are safe, and at which pairs.
+
+    Parameters
+    ----------
+    problem : SafetyProblem
+        With an epsilon, and data that have counts. The relative frequencies of the counts are the
+        data distribution.
+    time_limit, report
+        As for `critical_epsilon`.
+
+    Raises
+    ------
+    InputError
+        If the problem has no epsilon, no counts, a regularizer or open parameters.
+
+    Notes
+    -----
+    Exact: branch and bound over exact linear programmes. Where it has more than a few hundred
+    branches the bounds may not meet; both are certified.
+
+    Examples
+    --------
+    With a share of 1/4 or less of a pair, a reward model may be wrong there by the whole range:
+
+    >>> mdp = MDP.bandit({"s": {"good": 1, "bad": 0}})
+    >>> data = DataDistribution.from_counts(mdp, {"s": {"good": 90, "bad": 10}})
+    >>> found = fewest_samples(SafetyProblem(mdp, data, regret=1, epsilon="1/4"))
+    >>> found.lower, found.samples
+    (21, (0, 21))
+    """
+    counts = problem.data.counts
+    if problem.epsilon is None:
+        raise InputError("epsilon", None, "the tolerance at which the data have to be safe")
+    if counts is None:
+        raise InputError("data", "no counts", "the number of samples at each pair, as counts")
+    epsilon, everything = exact(problem.epsilon), DataSet(problem.mdp)
+    with Limits(time_limit) as limits:
+        question = Question.of(problem)
+        best = highest_radius(question, everything, limits, report)
+        due = epsilon * question.reward_range
+        if best.upper <= due:
+            proof = all_unsafe_certificate(question, everything, epsilon, best)
+            cuts, seconds = len(best.witnesses), limits.elapsed
+            return MoreSamples(False, None, None, None, proof, cuts, seconds, best.stopped)
+        if best.lower <= due:
+            cuts, seconds = len(best.witnesses), limits.elapsed
+            return MoreSamples(True, 0, None, None, None, cuts, seconds, best.stopped)
+        found = fewest(question, counts, epsilon, limits, report, best.witnesses)
+        certificate = upper = None
+        if found.samples is not None:
+            certificate = fewest_certificate(question, counts, epsilon, found)
+            upper = sum(found.samples)
+        return MoreSamples(
+            True,
+            found.lower,
+            upper,
+            found.samples,
+            certificate,
+            len(found.witnesses),
+            limits.elapsed,
+            found.stopped,
         )
 
 

@@ -29,6 +29,7 @@ ROOMS = [
     "certificate",
     "verdict",
     "coverage",
+    "robust",
     "family",
     "profile",
     "sweeps",

@@ -23,6 +23,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 # Proposition 3.2 (bandit), the two cheapest of three prompts (chatbot), the vertex-cover
 # reduction, and certificates (FrozenLake).
 KNOWN = {
+    "annotation": ("1/240", "unsafe"),
     "tight-bandit": ("3/50", "unsafe"),
     "tight-bandit-safe": ("3/50", "safe"),
     "chatbot": ("1/240", "unsafe"),

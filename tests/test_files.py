@@ -9,6 +9,7 @@ import random
 import stat
 import sys
 import tomllib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from symsafe.model import (
     loads_problem,
     save_problem,
 )
+from symsafe.model.data_set import DataSet
 from symsafe.model.files import write_atomically
 
 DESIGN = """
@@ -726,3 +728,146 @@ def test_what_could_not_be_read_back_is_not_written() -> None:
     with pytest.raises(InputError) as caught:
         dumps_problem(problem, "yaml")
     assert caught.value.field == "format"
+
+
+COUNTED = """
+[bandit.reward]
+x = { a = 1, b = 0 }
+y = { a = 1, b = 0 }
+[counts]
+x = { a = 30, b = 10 }
+y = { a = 5 }
+[safety]
+regret = "1/2"
+"""
+
+
+def test_counts_are_data_by_their_relative_frequencies() -> None:
+    """Pairs that are left out have none; they are kept and written back."""
+    problem = loads_problem(COUNTED)
+    assert problem.data.counts == (30, 10, 5, 0)
+    assert problem.data.weights == (Fraction(2, 3), Fraction(2, 9), Fraction(1, 9), 0)
+    for format in ("toml", "json"):
+        assert loads_problem(dumps_problem(problem, format), format) == problem
+
+
+def test_counts_may_be_arrays() -> None:
+    """In a file of that format, with a count for each action of each state."""
+    text = """
+    format = "arrays"
+    counts = [[3, 1]]
+    safety = { regret = 1 }
+    [mdp]
+    states = ["s"]
+    transitions = [[[1], [1]]]
+    reward = [[1, 0]]
+    initial = [1]
+    discount = 0
+    """
+    assert loads_problem(text).data.counts == (3, 1)
+    with pytest.raises(InputError) as caught:
+        loads_problem(text.replace("[[3, 1]]", "[[3]]"))
+    assert caught.value.field == "counts"
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        (("y = { a = 5 }", "y = { a = -5 }"), "counts.y.a"),
+        (("y = { a = 5 }", "y = { a = 0.5 }"), "counts.y.a"),
+        (("y = { a = 5 }", "y = { a = 1000000000000000 }"), "counts.y.a"),
+        (("y = { a = 5 }", "z = { a = 5 }"), "counts"),
+        (("[safety]", "[data]\nx = { a = 1 }\n[safety]"), "data"),
+    ],
+)
+def test_what_is_no_count_is_refused(edit: tuple[str, str], field: str) -> None:
+    """With its place."""
+    with pytest.raises(InputError) as caught:
+        loads_problem(COUNTED.replace(*edit))
+    assert caught.value.field == field
+
+
+def test_samples_of_nothing_are_no_data() -> None:
+    """At least one has to be there."""
+    mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+    with pytest.raises(InputError, match="at least one sample"):
+        DataDistribution.from_counts(mdp, {})
+    with pytest.raises(InputError, match="counts of these weights"):
+        DataDistribution(mdp, (Fraction(1, 2), Fraction(1, 2)), (1, 2))
+
+
+COVERED = (
+    COUNTED
+    + """
+[coverage]
+states = "data"
+minimum.x.a = "1/10"
+maximum = { y = { b = "1/20" } }
+rows = [
+    { weights = { x = { a = 3 }, y = { a = 1 } }, at_most = 2 },
+    { weights = { x = { b = 1 } }, exactly = "1/5" },
+]
+"""
+)
+
+
+def test_a_coverage_says_which_data_could_be_collected() -> None:
+    """Bounds first, then the totals of the states, then rows; written back as rows."""
+    problem = loads_problem(COVERED)
+    assert problem.coverage is not None
+    rows = [(dict(r.coefficients), r.relation, r.bound) for r in problem.coverage.rows]
+    assert rows == [
+        ({0: -1}, "at most", Fraction(-1, 10)),
+        ({3: 1}, "at most", Fraction(1, 20)),
+        ({0: 1, 1: 1}, "exactly", Fraction(8, 9)),
+        ({2: 1, 3: 1}, "exactly", Fraction(1, 9)),
+        ({0: 3, 2: 1}, "at most", 2),
+        ({1: 1}, "exactly", Fraction(1, 5)),
+    ]
+    for format in ("toml", "json"):
+        assert loads_problem(dumps_problem(problem, format), format) == problem
+    assert problem.at().coverage == problem.coverage
+
+
+def test_a_coverage_may_be_a_mixture() -> None:
+    """Of data distributions, of which one may be uniform."""
+    members = 'mixture = ["uniform", { x = { a = 1 } }]'
+    problem = loads_problem(COUNTED + "[coverage]\n" + members)
+    assert problem.coverage is not None
+    assert problem.coverage.members is not None
+    quarter = Fraction(1, 4)
+    assert [m.weights for m in problem.coverage.members] == [(quarter,) * 4, (1, 0, 0, 0)]
+    assert loads_problem(dumps_problem(problem)) == problem
+    assert problem.at().coverage == problem.coverage
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("total = 1", "coverage.total"),
+        ("mixture = []", "members"),
+        ("mixture = 3", "coverage.mixture"),
+        ('mixture = ["uniform"]\nstates = "data"', "coverage"),
+        ("minimum = { z = {} }", "minimum"),
+        ('states = "all"', "coverage.states"),
+        ("rows = [{ weights = { x = { a = 1 } } }]", "coverage.rows[0]"),
+        ("rows = [{ at_most = 1 }]", "coverage.rows[0]"),
+        ("rows = [{ weights = { x = { c = 1 } }, exactly = 1 }]", "rows.x"),
+        ("rows = [{ weights = {}, exactly = 0.5e }]", "<text>"),
+        ('rows = [{ weights = {}, exactly = "y" }]', "coverage.rows[0].exactly"),
+        ('rows = [{ weights = { x = { a = 1 } }, at_least = "1/2" }]', "coverage.rows[0]"),
+    ],
+)
+def test_what_is_no_coverage_is_refused(text: str, field: str) -> None:
+    """With its place."""
+    with pytest.raises(InputError) as caught:
+        loads_problem(f"{COUNTED}[coverage]\n{text}\n")
+    assert caught.value.field == field
+
+
+def test_a_coverage_of_another_mdp_is_refused() -> None:
+    """As its pairs are not those of the problem."""
+    problem = loads_problem(COVERED)
+    with pytest.raises(InputError) as caught:
+        replace(problem, coverage=DataSet(MDP.bandit({"s": {"a": 1, "b": 0}})))
+    assert caught.value.field == "coverage"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-from fractions import Fraction
 from os import PathLike
 
 from symsafe.analysis.occupancy import occupancy_distribution
@@ -23,7 +22,7 @@ __all__ = ["FAMILIES", "data_family", "from_counts", "noisy_expert"]
 
 FAMILIES = ("uniform", "policy", "expert:NOISE", "counts:FILE.csv")
 _HEADER = ["state", "action", "count"]
-_MAX_DIGITS = 18
+_MAX_DIGITS = 15
 
 
 def noisy_expert(mdp: MDP, noise: object) -> DataDistribution:
@@ -68,7 +67,7 @@ def from_counts(mdp: MDP, path: str | PathLike[str]) -> DataDistribution:
     mdp : MDP
     path : path
         With the header ``state,action,count`` and a line for each pair that was seen; pairs that
-        are left out have count 0. Counts are whole numbers of at most 18 digits.
+        are left out have count 0. Counts are whole numbers of at most 15 digits.
 
     Raises
     ------
@@ -106,10 +105,12 @@ def from_counts(mdp: MDP, path: str | PathLike[str]) -> DataDistribution:
             line.refuse(f"{state},{action} again", "each pair once")
         seen.add((state, action))
         counts[state, action] = int(count)
-    total = sum(counts.values())
-    if not total:
+    if not any(counts.values()):
         raise InputError(os.fspath(path), "no counts", "at least one observation")
-    return DataDistribution(mdp, tuple(Fraction(count, total) for count in counts.values()))
+    table: dict[str, dict[str, int]] = {state: {} for state in mdp.states}
+    for (name, choice), number in counts.items():
+        table[name][choice] = number
+    return DataDistribution.from_counts(mdp, table)
 
 
 def data_family(mdp: MDP, name: str) -> DataDistribution:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
-from symsafe.exact import Number
+from symsafe.errors import InputError
+from symsafe.exact import Number, exact, format_fraction
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.tables import (
     pair_values,
@@ -19,6 +20,8 @@ from symsafe.model.tables import (
 )
 
 __all__ = ["DataDistribution"]
+
+_MOST = 10**15 - 1  # samples at a pair; JSON readers keep every such integer
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,11 +35,14 @@ class DataDistribution:
     weights : tuple of Number, one a pair of `mdp`
         D(s, a); at least 0, sums to exactly 1 (never normalised). Where it is 0 the learned reward
         may be anything at no cost. May contain parameters that `mdp` declares.
+    counts : tuple of int, optional
+        Labelled samples at each pair, where the weights are their relative frequencies.
 
     Raises
     ------
     InputError
-        For a wrong length, a negative weight, a sum that is not exactly 1.
+        For a wrong length, a negative weight, a sum that is not exactly 1, counts that are no
+        whole numbers of at most 15 digits or whose relative frequencies are not the weights.
 
     Examples
     --------
@@ -53,6 +59,7 @@ class DataDistribution:
 
     mdp: MDP
     weights: tuple[Number, ...]
+    counts: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
@@ -65,6 +72,29 @@ class DataDistribution:
         )
         require_distribution(weights, "data", lambda pair: path("data", *pairs[pair]))
         object.__setattr__(self, "weights", weights)
+        if self.counts is not None:
+            object.__setattr__(self, "counts", _read_counts(self.mdp, self.counts))
+            if weights != _frequencies(self.counts):
+                raise InputError("counts", "others than the weights", "counts of these weights")
+
+    @classmethod
+    def from_counts(cls, mdp: MDP, table: Mapping[str, Mapping[str, object]]) -> DataDistribution:
+        """Return the relative frequencies of a table state -> action -> count of labelled samples.
+
+        Pairs that are left out have count 0. Zeros are kept: a pair that was never seen costs
+        nothing, so a reward model may be wrong there at will.
+
+        Examples
+        --------
+        >>> mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+        >>> data = DataDistribution.from_counts(mdp, {"s": {"a": 30, "b": 10}})
+        >>> data.weights, data.counts
+        ((Fraction(3, 4), Fraction(1, 4)), (30, 10))
+        """
+        require_mdp(mdp)
+        values = pair_values(table, "counts", mdp.states, mdp.actions, missing=Fraction(0))
+        counts = _read_counts(mdp, values)
+        return cls(mdp, _frequencies(counts), counts)
 
     @classmethod
     def from_table(cls, mdp: MDP, table: Mapping[str, Mapping[str, object]]) -> DataDistribution:
@@ -107,3 +137,23 @@ class DataDistribution:
     def __repr__(self) -> str:
         seen = sum(weight != 0 for weight in self.weights)
         return f"DataDistribution({len(self.weights)} pairs, {seen} seen)"
+
+
+def _read_counts(mdp: MDP, given: object) -> tuple[int, ...]:
+    values = read_list(given, "counts", "one count for each pair")
+    require_length(values, len(mdp.pairs), "counts", "one count for each pair")
+    counts = []
+    for value, pair in zip(values, mdp.pairs, strict=True):
+        count = exact(value, path("counts", *pair))
+        if count.denominator != 1 or not 0 <= count <= _MOST:
+            found = format_fraction(count)
+            raise InputError(path("counts", *pair), found, "a whole number of at most 15 digits")
+        counts.append(int(count))
+    if not any(counts):
+        raise InputError("counts", "nothing but zeros", "at least one sample")
+    return tuple(counts)
+
+
+def _frequencies(counts: tuple[int, ...]) -> tuple[Number, ...]:
+    total = sum(counts)
+    return tuple(Fraction(count, total) for count in counts)

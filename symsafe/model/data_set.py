@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal, cast
 
 from symsafe.errors import InputError
 from symsafe.exact import exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP, require_mdp
-from symsafe.model.tables import path, read_table, require_known
+from symsafe.model.tables import pair_values, path, read_list, read_table, require_known
 
 __all__ = ["DataRow", "DataSet"]
 
@@ -131,7 +131,79 @@ class DataSet:
             raise InputError("members", members, "data distributions, at least one")
         return cls(members[0].mdp, (), tuple(members))
 
+    @classmethod
+    def from_table(cls, mdp: MDP, table: Mapping[str, object], data: DataDistribution) -> DataSet:
+        """Return the set of a table, as problem files write it.
+
+        Parameters
+        ----------
+        mdp : MDP
+        table : mapping
+            Either ``mixture``, a list of tables state -> action -> weight (or ``"uniform"``), or
+            any of ``minimum``, ``maximum`` and ``states`` as for `bounded`, and ``rows``, a list of
+            ``{ weights = {state: {action: number}}, at_most = number }`` (or ``exactly``).
+            ``states = "data"`` keeps the totals that `data` gives the states.
+        data : DataDistribution
+
+        Raises
+        ------
+        InputError
+            For an unknown key or name, or something that is not a number.
+        """
+        known = ("mixture", "minimum", "maximum", "states", "rows")
+        for key in table:
+            require_known(key, known, path("coverage", key), "a known key")
+        if "mixture" in table:
+            if len(table) > 1:
+                raise InputError("coverage", "a mixture and other keys", "a mixture alone")
+            members = read_list(table["mixture"], "coverage.mixture", "a list of distributions")
+            return cls.mixture([_read_member(mdp, member) for member in members])
+        states: object = table.get("states")
+        if states == "data":
+            states = dict.fromkeys(mdp.states, Fraction(0))
+            for (state, _), weight in zip(mdp.pairs, data.weights, strict=True):
+                states[state] += exact(weight, "data")
+        bounds = cls.bounded(
+            mdp,
+            minimum=_table(table, "minimum"),
+            maximum=_table(table, "maximum"),
+            states=read_table({} if states is None else states, "coverage.states"),
+        )
+        given = read_list(table.get("rows", []), "coverage.rows")
+        rows = [_read_row(mdp, row, f"coverage.rows[{i}]") for i, row in enumerate(given)]
+        return cls(mdp, bounds.rows + tuple(rows))
+
+    def on(self, mdp: MDP) -> DataSet:
+        """Return the same set for an MDP with the same pairs."""
+        if self.members is None:
+            return DataSet(mdp, self.rows)
+        return DataSet.mixture([DataDistribution(mdp, m.weights) for m in self.members])
+
     def __repr__(self) -> str:
         if self.members is not None:
             return f"DataSet(mixtures of {len(self.members)})"
         return f"DataSet({len(self.rows)} rows)" if self.rows else "DataSet(all distributions)"
+
+
+def _table(table: Mapping[str, object], key: str) -> Any:
+    return read_table(table.get(key, {}), path("coverage", key))
+
+
+def _read_member(mdp: MDP, member: object) -> DataDistribution:
+    if member == "uniform":
+        return DataDistribution.uniform(mdp)
+    return DataDistribution.from_table(mdp, cast(Any, read_table(member, "coverage.mixture")))
+
+
+def _read_row(mdp: MDP, value: object, field: str) -> DataRow:
+    row = read_table(value, field)
+    relations: dict[str, Literal["at most", "exactly"]] = {"at_most": "at most"}
+    relations["exactly"] = "exactly"
+    bounds = [key for key in row if key != "weights"]
+    if "weights" not in row or len(bounds) != 1 or bounds[0] not in relations:
+        raise InputError(field, list(row), "weights, and one of at_most and exactly")
+    given = pair_values(row["weights"], "rows", mdp.states, mdp.actions, missing=Fraction(0))
+    pairs = zip(mdp.pairs, given, strict=True)
+    values = [exact(value, path("rows", *pair)) for pair, value in pairs]
+    weights = {p: value for p, value in enumerate(values) if value}
+    return DataRow(weights, relations[bounds[0]], exact(row[bounds[0]], f"{field}.{bounds[0]}"))

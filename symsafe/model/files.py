@@ -19,12 +19,21 @@ TOML, or JSON of the same structure::
                                      # a bandit with a reference policy,  data = "reference"
     s0 = { stay = "1/2", go = "1/4" }
     s1 = { stay = "1/4" }
+    [counts]                         # in place of [data]: labelled samples; missing pairs have 0
+    s0 = { stay = 20, go = 10 }
     [safety]
     regret = "1/2"                   # L
     epsilon = "1/10"                 # optional
     [parameters]                     # optional
     r = { min = "1/2", max = 2 }
     constraints = ["r*r < 3"]        # optional
+    [coverage]                       # optional: which data could be collected; all by default
+    states = "data"                  # the totals of the states, or a table state -> total
+    minimum = { s0 = { go = "1/10" } }
+    maximum = { s1 = { stay = "1/2" } }
+    rows = [{ weights = { s0 = { go = 3 }, s1 = { stay = 1 } }, at_most = 2 }]  # or exactly
+
+A coverage may be a ``mixture`` instead: a list of data distributions, to be mixed.
 
 A contextual bandit has ``[bandit]`` with ``reward`` and optionally ``states``, ``actions`` and
 ``initial`` in place of ``[mdp]``.
@@ -57,8 +66,9 @@ from typing import Any, cast
 import tomli_w
 
 from symsafe.errors import InputError
-from symsafe.exact import Number, entry, exact
+from symsafe.exact import Number, entry, exact, format_fraction
 from symsafe.model.data import DataDistribution
+from symsafe.model.data_set import DataSet
 from symsafe.model.mdp import MDP
 from symsafe.model.parameters import ParameterSpace
 from symsafe.model.problem import METRICS, SafetyProblem
@@ -89,7 +99,17 @@ _KEY_RUN = re.compile(r"[^=\[\]{},\n]+")
 # Integers that every reader of JSON keeps; larger ones are written as strings.
 _PLAIN_INTEGER = 2**53
 _FORMATS = ("toml", "json")
-_FILE_KEYS = ("format", "mdp", "bandit", "data", "safety", "regularizer", "parameters")
+_FILE_KEYS = (
+    "format",
+    "mdp",
+    "bandit",
+    "data",
+    "counts",
+    "safety",
+    "regularizer",
+    "parameters",
+    "coverage",
+)
 _MDP_KEYS = ("states", "actions", "discount", "initial", "transitions", "reward")
 _BANDIT_KEYS = ("states", "actions", "initial", "reward")
 
@@ -391,7 +411,11 @@ def _limit(document: object, source: str) -> None:
 
 
 def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
-    _require_keys(file, (), _FILE_KEYS, ("data", "safety"))
+    _require_keys(file, (), _FILE_KEYS, ("safety",))
+    if "counts" not in file:
+        _require_keys(file, (), _FILE_KEYS, ("data",))
+    elif "data" in file:
+        raise InputError("data", "both data and counts", "one of the two")
     layout = file.get("format", "tables")
     if layout not in ("tables", "arrays"):
         raise InputError("format", layout, '"tables" or "arrays"')
@@ -406,7 +430,9 @@ def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
     regularizer = None
     if "regularizer" in file:
         regularizer = Regularizer.from_table(mdp, read_table(file["regularizer"], "regularizer"))
-    if file["data"] == "reference":
+    if "counts" in file:
+        data = _read_counts(file["counts"], mdp, layout == "arrays")
+    elif file["data"] == "reference":
         data = _reference_data(mdp, regularizer)
     else:
         data = _read_data(file["data"], mdp, layout == "arrays")
@@ -414,7 +440,10 @@ def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
     metric = safety.get("metric")
     if metric is not None and not isinstance(metric, str):
         raise InputError("safety.metric", metric, f"one of {', '.join(METRICS)}")
-    return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer, metric)
+    coverage = None
+    if "coverage" in file:
+        coverage = DataSet.from_table(mdp, read_table(file["coverage"], "coverage"), data)
+    return SafetyProblem(mdp, data, _raw(safety["regret"]), epsilon, regularizer, metric, coverage)
 
 
 def _reference_data(mdp: MDP, regularizer: Regularizer | None) -> DataDistribution:
@@ -487,6 +516,19 @@ def _read_data(value: object, mdp: MDP, arrays: bool) -> DataDistribution:
     return DataDistribution.from_table(mdp, _raw(value))
 
 
+def _read_counts(value: object, mdp: MDP, arrays: bool) -> DataDistribution:
+    if not arrays:
+        return DataDistribution.from_counts(mdp, _raw(value))
+    rows = read_list(value, "counts", "a list of lists, shape (S, A)")
+    if [len(read_list(row, "counts")) for row in rows] != [len(names) for names in mdp.actions]:
+        raise InputError("counts", "another shape", "a count for each action of each state")
+    table = {
+        state: dict(zip(names, _raw(row), strict=True))
+        for state, names, row in zip(mdp.states, mdp.actions, rows, strict=True)
+    }
+    return DataDistribution.from_counts(mdp, table)
+
+
 def _raw(value: object) -> Any:
     """Pass on what the file holds to a constructor that reads and refuses."""
     return value
@@ -536,7 +578,10 @@ def _document(problem: SafetyProblem) -> dict[str, Any]:
         document = {
             "mdp": {**inside, "initial": initial, "transitions": transitions, "reward": reward}
         }
-    document["data"] = table("data", data.weights)
+    if data.counts is not None:
+        document["counts"] = table("counts", [Fraction(count) for count in data.counts])
+    else:
+        document["data"] = table("data", data.weights)
     document["safety"] = {"regret": number(problem.regret, "regret")}
     if problem.epsilon is not None:
         document["safety"]["epsilon"] = number(problem.epsilon, "epsilon")
@@ -550,9 +595,23 @@ def _document(problem: SafetyProblem) -> dict[str, Any]:
             document["regularizer"]["reference"] = table("reference", values)
         if penalty.coefficients is not None:
             document["regularizer"]["coefficients"] = table("coefficients", penalty.coefficients)
+    if problem.coverage is not None:
+        document["coverage"] = _coverage_document(problem.coverage, table)
     if names:
         document["parameters"] = _parameters_document(mdp.parameters, number)
     return document
+
+
+def _coverage_document(among: DataSet, table: Callable[..., Any]) -> dict[str, object]:
+    if among.members is not None:
+        return {"mixture": [table("coverage", member.weights) for member in among.members]}
+    pairs = range(len(among.mdp.pairs))
+    rows = []
+    for row in among.rows:
+        weights = table("coverage", [row.coefficients.get(p, Fraction(0)) for p in pairs])
+        bound = "at_most" if row.relation == "at most" else "exactly"
+        rows.append({"weights": weights, bound: format_fraction(row.bound)})
+    return {"rows": rows}
 
 
 def _parameters_document(

@@ -11,6 +11,7 @@ from fractions import Fraction
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model.data import DataDistribution
+from symsafe.model.data_set import DataSet
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path, read_number, shown, substituted
@@ -53,6 +54,9 @@ class SafetyProblem:
     metric : str, optional
         How the error of a reward model is measured, with a ``kl`` regularizer: see `METRICS`. By
         default the mean of ``|R_hat - R|`` under `data`, as a share of the range of R.
+    coverage : DataSet, optional
+        Which data distributions could be collected: where `critical_epsilon` and `repair` look for
+        a safe one. By default all of them.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class SafetyProblem:
     epsilon: Number | None = None
     regularizer: Regularizer | None = None
     metric: str | None = None
+    coverage: DataSet | None = None
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
@@ -98,6 +103,10 @@ class SafetyProblem:
                 raise InputError("regularizer", "one of another MDP", "a regularizer of this MDP")
         if self.metric is not None:
             self._require_metric()
+        if self.coverage is not None and (
+            not isinstance(self.coverage, DataSet) or self.coverage.mdp != self.mdp
+        ):
+            raise InputError("coverage", self.coverage, "a DataSet of this MDP")
         first = self.mdp.rewards[0]
         if all(reward == first for reward in self.mdp.rewards):
             raise InputError(
@@ -179,11 +188,12 @@ class SafetyProblem:
         )
         return SafetyProblem(
             mdp,
-            DataDistribution(mdp, weights),
+            DataDistribution(mdp, weights, self.data.counts),
             substituted(self.regret, point, "regret"),
             None if self.epsilon is None else substituted(self.epsilon, point, "epsilon"),
             None if self.regularizer is None else self.regularizer.on(mdp),
             self.metric,
+            None if self.coverage is None else self.coverage.on(mdp),
         )
 
     def __repr__(self) -> str:
