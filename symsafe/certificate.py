@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symsafe import checker
-from symsafe.engine.coverage import Coverage
+from symsafe.engine.coverage import Cover, Coverage
 from symsafe.engine.curves import Curve
 from symsafe.engine.every import Every
 from symsafe.engine.kl import CurveOutcome, walk_curves
@@ -259,10 +259,11 @@ def critical_certificate(
 
 
 def all_unsafe_certificate(
-    question: Question, among: DataSet, epsilon: Fraction, found: Coverage
+    question: Question, among: DataSet, epsilon: Fraction, cover: Cover | None
 ) -> Certificate:
     """Return the checked certificate that every distribution of a set is unsafe at `epsilon`."""
-    return _of_set(question, among, {"kind": "all-unsafe", "epsilon": _text(epsilon)}, found)
+    claim = {"kind": "all-unsafe", "epsilon": _text(epsilon), "set": _set(among)}
+    return _assemble(question, claim, {"cover": _cover(question.mdp, cover)})
 
 
 def nearest_certificate(
@@ -384,26 +385,28 @@ def _member(data: DataDistribution, mixture: Sequence[Fraction] | None) -> list[
     return _table(data.mdp, data.weights) if mixture is None else _texts(mixture)
 
 
+def _cover(mdp: MDP, cover: Cover | None) -> dict[str, Any]:
+    if cover is None:
+        raise EngineError("no bound was found for the set")
+    return {
+        "weights": _texts(cover.weights),
+        "witnesses": [_witness(mdp, witness) for witness in cover.witnesses],
+        "signs": _sparse(mdp, enumerate(cover.signs)),
+        "total": _text(cover.total),
+        "rows": _texts(cover.rows),
+    }
+
+
 def _of_set(
     question: Question, among: DataSet, claim: dict[str, Any], found: Coverage
 ) -> Certificate:
-    mdp, cover = question.mdp, found.cover
-    if cover is None:
-        raise EngineError("no bound was found for the set")
-    evidence: dict[str, Any] = {
-        "cover": {
-            "weights": _texts(cover.weights),
-            "witnesses": [_witness(mdp, witness) for witness in cover.witnesses],
-            "signs": _sparse(mdp, enumerate(cover.signs)),
-            "total": _text(cover.total),
-            "rows": _texts(cover.rows),
-        }
+    if found.distribution is None or found.outcome is None:
+        raise EngineError("no distribution of the set was found")
+    evidence = {
+        "cover": _cover(question.mdp, found.cover),
+        "distribution": _member(found.distribution, found.mixture),
+        "tree": _tree(question.mdp, found.outcome.root),
     }
-    if claim["kind"] != "all-unsafe":
-        if found.distribution is None or found.outcome is None:
-            raise EngineError("no distribution of the set was found")
-        evidence["distribution"] = _member(found.distribution, found.mixture)
-        evidence["tree"] = _tree(mdp, found.outcome.root)
     return _assemble(question, {**claim, "set": _set(among)}, evidence)
 
 

@@ -272,7 +272,7 @@ def repair(
         scale = question.reward_range
         best = highest_radius(question, possible, limits, report)
         if best.upper <= epsilon * scale:
-            proof = all_unsafe_certificate(question, possible, epsilon, best)
+            proof = all_unsafe_certificate(question, possible, epsilon, best.cover)
             return Repair(False, None, None, None, proof, None, best.stopped)
         if best.lower <= epsilon * scale:
             return Repair(True, None, None, None, None, None, best.stopped)
@@ -346,7 +346,7 @@ def fewest_samples(
         best = highest_radius(question, everything, limits, report)
         due = epsilon * question.reward_range
         if best.upper <= due:
-            proof = all_unsafe_certificate(question, everything, epsilon, best)
+            proof = all_unsafe_certificate(question, everything, epsilon, best.cover)
             cuts, seconds = len(best.witnesses), limits.elapsed
             return MoreSamples(False, None, None, None, proof, cuts, seconds, best.stopped)
         if best.lower <= due:

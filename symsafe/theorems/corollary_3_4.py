@@ -8,13 +8,15 @@ from fractions import Fraction
 from symsafe.analysis.occupancy import support
 from symsafe.analysis.policies import count_deterministic_policies
 from symsafe.analysis.values import expected_return, optimal_values
-from symsafe.certificate import unsafe_certificate
+from symsafe.certificate import all_unsafe_certificate
+from symsafe.engine.coverage import Cover
 from symsafe.engine.matrix import MAX_POLICIES, minimal_bad_supports
 from symsafe.engine.question import Question
 from symsafe.engine.witness import Witness, witness_of
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
+from symsafe.model.data_set import DataSet
 from symsafe.theorems.proposition_3_3 import raise_support
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
@@ -40,7 +42,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     -------
     TheoremReport
         With the k policies; if there are enough, also with the reward model that shows it for the
-        data distribution of the problem, and its certificate.
+        data distribution of the problem, and the certificate that every distribution is unsafe.
 
     Raises
     ------
@@ -77,13 +79,21 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     if sharp:
         witnesses.append(_constant(question))
     witness = min(witnesses, key=lambda w: w.cost)
+    errors = [
+        [abs(x - r) for x, r in zip(w.reward, question.rewards, strict=True)] for w in witnesses
+    ]
+    share = Fraction(1, len(witnesses))
+    # The supports are disjoint, so the mean of the errors is small at every pair.
+    highest = max(map(sum, zip(*errors, strict=True))) * share
+    weights, signs = (share,) * len(witnesses), (Fraction(0),) * len(question.rewards)
+    cover = Cover(weights, tuple(witnesses), signs, highest, ())
     return TheoremReport(
         "corollary-3.4",
         source,
         (hypothesis,),
-        f"every D is unsafe at epsilon = {format_fraction(epsilon)}; certified for the given D",
+        f"every D is unsafe at epsilon = {format_fraction(epsilon)}",
         found | {"reward model": witness.reward, "its error": witness.cost / question.reward_range},
-        unsafe_certificate(question, epsilon, witness),
+        all_unsafe_certificate(question, DataSet(problem.mdp), epsilon, cover),
     )
 
 
