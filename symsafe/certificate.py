@@ -5,6 +5,7 @@ This file writes down what an engine found. It decides nothing: `symsafe.checker
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -195,12 +196,18 @@ class Certificate:
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the certificate to `path`, whole or not at all."""
-        write_atomically(path, self.to_json())
+        """Write the certificate to `path`, whole or not at all; packed if it ends in ``.gz``.
+
+        The same certificate gives the same bytes.
+        """
+        content = self.to_json().encode("utf-8")
+        if os.fspath(path).endswith(".gz"):
+            content = gzip.compress(content, mtime=0)
+        write_atomically(path, content)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Certificate:
-        """Read and verify a certificate; ``-`` is standard input.
+        """Read and verify a certificate, packed or not; ``-`` is standard input.
 
         Raises
         ------

@@ -5,7 +5,7 @@ standard output is the verdict, ``valid`` or ``invalid``; reasons go to standard
 0 valid; 1 invalid, a rule is broken; 2 unreadable, malformed or bad usage.
 
 CERTIFICATE.md states the rules, numbered as here, and proves them sound. What is trusted: that
-page, this file, and of Python its integers, `fractions`, `json` and `hashlib`. No other part of
+page, this file, and of Python its integers, `fractions`, `json`, `hashlib` and `zlib`. No other part of
 symsafe is imported, there is no floating point, no recursion and no option. A valid certificate
 speaks about the problem inside it: compare the printed digest with that of the problem you meant.
 
@@ -22,6 +22,7 @@ import hashlib
 import json
 import re
 import sys
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,8 @@ from math import comb, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
 
-MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16
+MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16  # of the text, unpacked
+GZIP = b"\x1f\x8b"
 MAX_COMMON_BITS = 4_000_000  # in the common denominator of one list
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]{0,19999})(?:/([1-9][0-9]{0,19999}))?")
 INDEX = re.compile(r"[0-9]{1,9}")
@@ -1894,8 +1896,23 @@ def integer(text: str) -> int:
     return int(text)
 
 
+def unpacked(data: bytes) -> bytes:
+    """Return what a gzip file holds, within the limits; anything else as it is."""
+    if not data.startswith(GZIP):
+        return data
+    reader = zlib.decompressobj(31)
+    try:
+        text = reader.decompress(data, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise Malformed("document", f"not gzip: {error}") from None
+    if len(text) <= MAX_BYTES and (not reader.eof or reader.unused_data):
+        raise Malformed("document", "not gzip: it ends too early or too late")
+    return text
+
+
 def parse(text: str | bytes) -> object:
-    """Read JSON text, within the limits."""
+    """Read JSON text, or a gzip file of it, within the limits."""
+    text = text if isinstance(text, str) else unpacked(text)
     if len(text) > MAX_BYTES:
         raise Malformed("document", f"more than {MAX_BYTES} bytes")
     try:
@@ -1915,7 +1932,7 @@ def parse(text: str | bytes) -> object:
 
 
 def check_text(text: str | bytes) -> Result | Region:
-    """Check a certificate given as JSON text."""
+    """Check a certificate given as JSON text, or as gzip of it."""
     return check(parse(text))
 
 

@@ -102,7 +102,7 @@ ProblemFile = Annotated[
     str, typer.Argument(metavar="FILE", help="Problem file (TOML or JSON); - for standard input.")
 ]
 CertificateOut = Annotated[
-    Path | None, typer.Option("--certificate", metavar="OUT.json", help="Write the certificate.")
+    Path | None, typer.Option("--certificate", metavar="OUT.json[.gz]", help="Write the certificate.")
 ]
 CertificatesIn = Annotated[
     Path | None, typer.Option("--certificates", metavar="DIR", help="Keep the certificates here.")
@@ -283,7 +283,7 @@ def sweep_files(
 @app.command()
 def check(
     certificate: Annotated[
-        str, typer.Argument(metavar="CERT.json", help="Certificate; - for standard input.")
+        str, typer.Argument(metavar="CERT.json[.gz]", help="Certificate; - for standard input.")
     ],
     against: Annotated[
         str | None,
@@ -924,7 +924,7 @@ def export(
 @app.command()
 def report(
     certificate: Annotated[
-        str, typer.Argument(metavar="CERT.json", help="Certificate; - for standard input.")
+        str, typer.Argument(metavar="CERT.json[.gz]", help="Certificate; - for standard input.")
     ],
     output: Out = "-",
 ) -> None:

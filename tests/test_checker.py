@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import gzip
 import hashlib
 import json
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from symsafe import checker
+from symsafe import Certificate, checker
 
 Json = Any
 BELOW = "999999999999999999999999999999/1000000000000000000000000000000"  # 1 - 10^-30
@@ -1439,3 +1440,34 @@ def test_schema_refuses_number_forms(number: Json) -> None:
     document = edited(bandit, ("evidence.returns.worst.0", number))
     lenient = ("2/4", "1\n")  # in Python, "$" matches before a final newline
     assert SCHEMA.is_valid(document) == (number in lenient)
+
+
+def packed() -> bytes:
+    return gzip.compress(json.dumps(bandit()).encode("ascii"), mtime=0)
+
+
+def test_a_packed_certificate_is_read_as_it_is(tmp_path: Path) -> None:
+    """By the checker and by the package; saving twice gives the same bytes."""
+    found = Certificate(bandit())
+    for name in ("a.json.gz", "b.json.gz"):
+        found.save(tmp_path / name)
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+    assert checker.check_file(str(tmp_path / "a.json.gz")) == checker.check(bandit())
+    assert Certificate.load(tmp_path / "a.json.gz").document == found.document
+
+
+@pytest.mark.parametrize(
+    "content",
+    [packed()[:-1], packed() + b"x", packed() * 2, b"\x1f\x8b", b"\x1f\x8bnothing of the kind"],
+)
+def test_a_damaged_packing_is_malformed(content: bytes) -> None:
+    """Nothing is judged."""
+    with pytest.raises(checker.Malformed, match="not gzip"):
+        checker.check_text(content)
+
+
+def test_what_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bomb stops at the limit."""
+    monkeypatch.setattr(checker, "MAX_BYTES", 1000)
+    with pytest.raises(checker.Malformed, match="more than 1000 bytes"):
+        checker.check_text(gzip.compress(bytes(10**6)))

@@ -295,8 +295,8 @@ def make_folder(path: str | PathLike[str], field: str) -> Path:
     return folder
 
 
-def write_atomically(path: str | PathLike[str], text: str) -> None:
-    """Write a text file under a temporary name and move it to its place when it is complete.
+def write_atomically(path: str | PathLike[str], text: str | bytes) -> None:
+    """Write a file under a temporary name and move it to its place when it is complete.
 
     What is no regular file, such as a pipe or a terminal, is written to directly.
 
@@ -305,7 +305,7 @@ def write_atomically(path: str | PathLike[str], text: str) -> None:
     InputError
         If the file cannot be written.
     """
-    content = text.encode("utf-8")
+    content = text.encode("utf-8") if isinstance(text, str) else text
     try:
         target = Path(os.path.realpath(path))
         temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
