@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symsafe import checker
+from symsafe.engine.bandit import BanditOutcome
 from symsafe.engine.coverage import Cover, Coverage
 from symsafe.engine.curves import Curve
 from symsafe.engine.every import Every
@@ -542,10 +543,13 @@ def _soft_gap(mdp: MDP, gap: SoftGap) -> dict[str, Any]:
 
 
 def bandit_certificate(
-    bandit: BanditArrays, claim: dict[str, str], multiplier: Fraction, choice: NDArray[np.int64]
+    bandit: BanditArrays, claim: dict[str, str], found: BanditOutcome
 ) -> Certificate:
     """Return the checked certificate of a claim about a contextual bandit given by arrays."""
-    evidence = {"multiplier": _text(multiplier), "choice": _listed(choice)}
+    evidence = {"multiplier": _text(found.multiplier), "choice": _listed(found.choice)}
+    bound = claim.get("lower", claim.get("epsilon"))
+    if found.core is not None and claim["kind"] != "unsafe" and Fraction(str(bound)) >= found.plain:
+        evidence["core"] = _listed(found.core)
     claim = {"kind": claim["kind"], "regret": _text(bandit.regret), **claim}
     return _checked(claim, _lists(bandit), evidence)
 

@@ -5,9 +5,10 @@ standard output is the verdict, ``valid`` or ``invalid``; reasons go to standard
 0 valid; 1 invalid, a rule is broken; 2 unreadable, malformed or bad usage.
 
 CERTIFICATE.md states the rules, numbered as here, and proves them sound. What is trusted: that
-page, this file, and of Python its integers, `fractions`, `json`, `hashlib` and `zlib`. No other part of
-symsafe is imported, there is no floating point, no recursion and no option. A valid certificate
-speaks about the problem inside it: compare the printed digest with that of the problem you meant.
+page, this file, and of Python its integers, `fractions`, `json`, `hashlib` and `zlib`. No other
+part of symsafe is imported, there is no floating point, no recursion and no option. A valid
+certificate speaks about the problem inside it: compare the printed digest with that of the problem
+you meant.
 
 How to read it: a *pair* (state, action) has one index `p`, counted state by state. `step` is the
 place in the document that a refusal names. Lists that are summed in loops are integers over one
@@ -29,7 +30,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
-from math import comb, gcd, lcm, prod
+from math import ceil, comb, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
 
@@ -58,6 +59,7 @@ METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
 MAX_POWER = 1000  # of a parameter
+MAX_STATES = 3 * 10**6  # of the contexts in doubt
 MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -1755,25 +1757,94 @@ def integers(value: object, step: str, length: int | None = None) -> list[int]:
     return [int(x) for x in found]
 
 
+@dataclass(slots=True)
+class Context:
+    """The moves of a context from the action that the multiplier makes best."""
+
+    moves: list[tuple[int, int]]  # what each other action loses and costs more
+    up: tuple[int, int] | None = None  # least cost per loss of a move that loses more
+    down: tuple[int, int] = (0, 1)  # greatest cost per loss that a move gives back
+
+
+def compared(x: tuple[int, int] | None, y: tuple[int, int] | None) -> bool:
+    """Whether x < y, for fractions with positive denominators, or None for infinity."""
+    return x is not None and (y is None or x[0] * y[1] < y[0] * x[1])
+
+
+def moves(costs: list[int], losses: list[int], best: int) -> Context:
+    """Return the moves of a context from one action."""
+    found = Context([])
+    for cost, loss in zip(costs, losses, strict=True):
+        dear, more = cost - costs[best], loss - losses[best]
+        if more > 0 and compared((dear, more), found.up):
+            found.up = (dear, more)
+        elif more < 0 and compared(found.down, (-dear, -more)):
+            found.down = (-dear, -more)
+        if dear or more:
+            found.moves.append((more, dear))
+    return found
+
+
+def check_core(
+    core: list[Context], rest: Context, lost: int, paid: int, due: int, aim: int
+) -> None:
+    """Refuse unless every choice in the contexts that loses `due` costs `aim`."""
+    up, down = [rest.up], [rest.down]
+    for context in reversed(core):
+        up.append(context.up if compared(context.up, up[-1]) else up[-1])
+        down.append(context.down if compared(down[-1], context.down) else down[-1])
+    states = [(lost, paid)]
+    made, step = 0, "evidence.core"
+    for context in [Context([]), *core]:
+        more = [(x + a, y + b) for a, b in context.moves for x, y in states]
+        made += len(more)
+        if made > MAX_STATES:
+            raise Malformed(step, f"more than {MAX_STATES} states")
+        above, below, least = up.pop(), down.pop(), None
+        merged = sorted(states + more, key=lambda state: (-state[0], state[1]))
+        states = []
+        for x, y in merged:
+            if least is not None and y >= least:
+                continue  # another one loses no less and costs no more
+            least, missing = y, due - x
+            price = above if missing > 0 else below
+            # What follows costs at least so much, or cannot lose enough; costs are integers.
+            if price is not None and (y - aim + 1) * price[1] + price[0] * missing <= 0:
+                states.append((x, y))
+    if states:
+        raise Rejected(step, "bandit.3", f"a choice may cost {states[0][1]}; expected {aim}")
+
+
 def check_bandit(
-    value: object, evidence: object, level: Fraction, low: Fraction, high: Fraction | None
-) -> tuple[Fraction, Fraction]:
-    """Check the choice up to `high`; return the least cost by the multiplier, and that at `low`."""
+    value: object,
+    evidence: object,
+    level: Fraction,
+    aim: tuple[str, Fraction] | None,
+    high: Fraction | None,
+) -> None:
+    """Verify that every choice costs `aim`, and that the one in the evidence costs up to `high`."""
     body = record(value, ("actions", "initial", "reward", "data"), "problem")
     counts = integers(body["actions"], "problem.actions")
     initial = integers(body["initial"], "problem.initial", len(counts))
     reward, data = (integers(body[k], f"problem.{k}", sum(counts)) for k in ("reward", "data"))
-    proof = record(evidence, ("multiplier", "choice"), "evidence")
+    extra = ["core"] if isinstance(evidence, dict) and "core" in evidence else []
+    proof = record(evidence, ("multiplier", "choice", *extra), "evidence")
     kappa = number(proof["multiplier"], "evidence.multiplier")
     choice = integers(proof["choice"], "evidence.choice", len(counts))
+    doubtful = integers(proof["core"], "evidence.core") if extra else []
+    core: dict[int, Context] = dict.fromkeys(doubtful, Context([]))
     if min(counts) < 1 or kappa < 0 or min(*initial, *data, *choice) < 0:
         raise Rejected("problem", "problem", "expected actions, and nothing below 0 but rewards")
     if any(a >= count for a, count in zip(choice, counts, strict=True)):
         raise Malformed("evidence.choice", "expected an action of each context")
-    span = cost = lost = least = first = 0
-    for a, count, start in zip(choice, counts, initial, strict=True):
+    if len(core) < len(doubtful) or not core.keys() <= set(range(len(counts))):
+        raise Malformed("evidence.core", "expected contexts, each once")
+    span = cost = lost = least = first = base_lost = base_cost = 0
+    rest = Context([])
+    for s, (a, count, start) in enumerate(zip(choice, counts, initial, strict=True)):
         order = sorted(range(first, first + count), key=reward.__getitem__, reverse=True)
-        masses, areas, bounds, mass, area = [], [], [], 0, 0  # of the data above each reward
+        masses, areas, mass, area = [], [], 0, 0  # of the data above each reward
+        costs, losses, bounds = [], [], []
         top = last = reward[order[0]]
         for p in order:
             area, last = area + mass * (last - reward[p]), reward[p]
@@ -1783,17 +1854,38 @@ def check_bandit(
         for place, p in enumerate(order if start else ()):  # a context never met costs nothing
             i = min(bisect_right(masses, data[p]) - 1, place)
             price = areas[i] + data[p] * (reward[order[i]] - reward[p])
-            bounds.append(kappa.denominator * price - kappa.numerator * start * (top - reward[p]))
+            loss = start * (top - reward[p])
+            bounds.append(kappa.denominator * price - kappa.numerator * loss)
+            costs.append(price)
+            losses.append(loss)
             if p == first + a:
-                cost, lost = cost + price, lost + start * (top - reward[p])
+                cost, lost = cost + price, lost + loss
         least, span = least + min(bounds, default=0), span + start * (top - last)
+        if extra and start:
+            best = bounds.index(min(bounds))
+            base_lost, base_cost = base_lost + losses[best], base_cost + costs[best]
+            found = moves(costs, losses, best)
+            if s in core:
+                core[s] = found
+            else:
+                rest.up = found.up if compared(found.up, rest.up) else rest.up
+                rest.down = found.down if compared(rest.down, found.down) else rest.down
         first += count
     unit = sum(data) * (max(reward) - min(reward))
     need(Fraction(min(span, unit)), "more than", ZERO, "problem", "problem", "range")
     if high is not None:
         need(Fraction(lost), "at least", level * span, "evidence.choice", "bandit.1", "lost return")
         need(Fraction(cost), "at most", high * unit, "evidence.choice", "bandit.1", "cost")
-    return Fraction(least, kappa.denominator) + kappa * level * span, low * unit
+    if aim is None:
+        return
+    relation, low = aim
+    if extra:
+        due = -(-level.numerator * span // level.denominator)
+        goal = floor(low * unit) + 1 if relation == "more than" else ceil(low * unit)
+        check_core(list(core.values()), rest, base_lost, base_cost, due, goal)
+    else:
+        least_cost = Fraction(ceil(Fraction(least, kappa.denominator) + kappa * level * span))
+        need(least_cost, relation, low * unit, "evidence.multiplier", "bandit.2", "least cost")
 
 
 # == The document
@@ -1840,9 +1932,8 @@ def check(document: object) -> Result | Region:
         if many:
             raise Rejected("claim", "claim", "no claim about sets holds for lists of integers")
         upto = values[bounds[-1]] if "witness" in parts else None
-        proven, due = check_bandit(body["problem"], body["evidence"], level, low, upto)
-        if "tree" in parts:
-            need(proven, relation, due, "evidence.multiplier", "bandit.2", "least cost")
+        aim = (relation, low) if "tree" in parts else None
+        check_bandit(body["problem"], body["evidence"], level, aim, upto)
         return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
     given = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer

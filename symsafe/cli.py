@@ -102,7 +102,8 @@ ProblemFile = Annotated[
     str, typer.Argument(metavar="FILE", help="Problem file (TOML or JSON); - for standard input.")
 ]
 CertificateOut = Annotated[
-    Path | None, typer.Option("--certificate", metavar="OUT.json[.gz]", help="Write the certificate.")
+    Path | None,
+    typer.Option("--certificate", metavar="OUT.json[.gz]", help="Write the certificate."),
 ]
 CertificatesIn = Annotated[
     Path | None, typer.Option("--certificates", metavar="DIR", help="Keep the certificates here.")

@@ -19,7 +19,7 @@ from symsafe.certificate import (
     soft_certificate,
     unsafe_certificate,
 )
-from symsafe.engine.bandit import solve_bandit
+from symsafe.engine.bandit import BanditOutcome, solve_bandit
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
@@ -371,6 +371,16 @@ def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
     """Answer for a contextual bandit given by arrays."""
     limits = Limits()
     outcome = solve_bandit(bandit)
+    try:
+        return _of_bandit(bandit, asked, outcome, limits)
+    except CertificateRejected:  # floats dropped a choice that a checker has to look at
+        return _of_bandit(bandit, asked, outcome.without_core(), limits)
+
+
+def _of_bandit(
+    bandit: BanditArrays, asked: Fraction | None, outcome: BanditOutcome, limits: Limits
+) -> Verdict:
+    seconds = limits.elapsed
     epsilon = bandit.epsilon if asked is None else asked
     answer: Answer = "unknown"
     if epsilon is not None and outcome.upper <= epsilon:
@@ -382,7 +392,7 @@ def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
     else:
         bounds = {"lower": outcome.lower, "upper": outcome.upper}
         claim = {"kind": "radius", **{key: format_fraction(x) for key, x in bounds.items()}}
-    certificate = bandit_certificate(bandit, claim, outcome.multiplier, outcome.choice)
+    certificate = bandit_certificate(bandit, claim, outcome)
     return Verdict(
         answer=answer,
         epsilon=epsilon,
@@ -390,7 +400,7 @@ def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
         upper=outcome.upper,
         certificate=certificate,
         rests_on="certificate",
-        statistics=Statistics("multiplier", limits.elapsed, certificate.check_seconds, 1, None),
+        statistics=Statistics("multiplier", seconds, certificate.check_seconds, 1, None),
     )
 
 

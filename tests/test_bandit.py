@@ -12,6 +12,7 @@ import pytest
 
 from symsafe import BanditArrays, Certificate, InputError, checker, decide, radius
 from symsafe.certificate import bandit_certificate
+from symsafe.engine import bandit_core
 from symsafe.engine.bandit import solve_bandit
 from symsafe.model.arrays import load_arrays
 
@@ -34,20 +35,21 @@ def random_bandit(seed: int, contexts: int = 4, largest: int = 6) -> BanditArray
 
 
 @pytest.mark.parametrize("chunk", range(4))
-def test_the_bounds_enclose_the_exact_radius(chunk: int) -> None:
-    """Both bounds are certified, and the tree engine's radius lies between them."""
-    exact = 0
+def test_the_radius_is_that_of_the_tree_engine(chunk: int) -> None:
+    """Exact and certified on 200 random instances."""
     for seed in range(50 * chunk, 50 * chunk + 50):
         bandit = random_bandit(seed)
         outcome = solve_bandit(bandit)
         found = radius(bandit.problem()).lower
-        assert outcome.lower <= found <= outcome.upper, seed
-        exact += outcome.upper == found
+        assert outcome.lower == found == outcome.upper, seed
         claim = {"kind": "radius", "lower": str(outcome.lower), "upper": str(outcome.upper)}
-        made = bandit_certificate(bandit, claim, outcome.multiplier, outcome.choice)
+        made = bandit_certificate(bandit, claim, outcome)
         assert checker.check_text(made.to_json()).kind == "radius"
         assert radius(made.problem()).lower == found
-    assert exact >= 35
+        plain = outcome.without_core()
+        assert plain.lower <= found
+        claim["lower"] = str(plain.lower)
+        assert bandit_certificate(bandit, claim, plain).check().upper == found
 
 
 def large(contexts: int = 300) -> BanditArrays:
@@ -61,25 +63,50 @@ def large(contexts: int = 300) -> BanditArrays:
     )
 
 
+def at(bandit: BanditArrays, epsilon: Fraction) -> BanditArrays:
+    return BanditArrays(
+        bandit.actions, bandit.initial, bandit.reward, bandit.data, bandit.regret, epsilon
+    )
+
+
 def test_decisions_around_the_radius_are_certified() -> None:
-    """Unsafe from the upper bound on, safe below the lower one, unknown between them."""
+    """Unsafe from the radius on, safe below it, however near."""
     bandit = large()
     bounds = radius(bandit)
     assert bounds.statistics.engine == "multiplier"
-    assert 0 < bounds.lower < bounds.upper < bounds.lower * Fraction(101, 100)
-    between = (bounds.lower + bounds.upper) / 2
-    for epsilon, expected in (
-        (bounds.upper, "unsafe"),
-        (bounds.lower * Fraction(999_999, 10**6), "safe"),
-        (between, "unknown"),
-    ):
-        asked = BanditArrays(
-            bandit.actions, bandit.initial, bandit.reward, bandit.data, bandit.regret, epsilon
-        )
-        verdict = decide(asked)
+    assert 0 < bounds.lower == bounds.upper
+    for factor, expected in ((0, "unsafe"), (-1, "safe"), (1, "unsafe")):
+        verdict = decide(at(bandit, bounds.lower + Fraction(factor, 10**30)))
         assert verdict.answer == expected
         assert verdict.certificate is not None
-        assert verdict.certificate.kind == (expected if expected != "unknown" else "radius")
+        assert verdict.certificate.kind == expected
+
+
+def test_where_too_many_contexts_are_in_doubt_bounds_remain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Certified by the multiplier alone; a tolerance between them is undecided."""
+    bandit = large()
+    exact = radius(bandit).lower
+    monkeypatch.setattr(bandit_core, "_STATES", 0)
+    bounds = radius(bandit)
+    assert bounds.lower < exact <= bounds.upper < bounds.lower * Fraction(101, 100)
+    verdict = decide(at(bandit, (bounds.lower + exact) / 2))
+    assert verdict.answer == "unknown"
+    assert verdict.certificate is not None
+    assert verdict.certificate.kind == "radius"
+
+
+def test_what_floats_dropped_by_mistake_costs_the_exactness_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checker refuses the proof, and the multiplier's bounds are returned."""
+    bandit = large()
+    exact = radius(bandit).lower
+    none = np.zeros(0, dtype=np.int64)
+    monkeypatch.setattr(bandit_core._Near, "_kept", lambda *_: none.astype(bool))
+    found = radius(bandit)
+    assert found.lower < exact <= found.upper
 
 
 def test_numbers_beyond_64_bits_in_products_stay_exact() -> None:
@@ -95,7 +122,7 @@ def test_numbers_beyond_64_bits_in_products_stay_exact() -> None:
 def document(bandit: BanditArrays) -> dict[str, object]:
     outcome = solve_bandit(bandit)
     claim = {"kind": "radius", "lower": str(outcome.lower), "upper": str(outcome.upper)}
-    made = bandit_certificate(bandit, claim, outcome.multiplier, outcome.choice)
+    made = bandit_certificate(bandit, claim, outcome)
     result: dict[str, object] = json.loads(made.to_json())
     return result
 
@@ -104,8 +131,11 @@ def document(bandit: BanditArrays) -> dict[str, object]:
     ("part", "key", "value", "rule"),
     [
         ("claim", "upper", "1/1000000", "bandit.1"),
-        ("claim", "lower", "1/2", "bandit.2"),
-        ("evidence", "multiplier", "1000000", "bandit.2"),
+        ("claim", "lower", "1/397", "bandit.3"),  # the radius is 1/397.4
+        ("evidence", "core", "0", "bandit.3"),
+        ("evidence", "core", "0 0", "format"),
+        ("evidence", "core", "300", "format"),
+        ("evidence", "core", "-1", "format"),
         ("evidence", "multiplier", "-1", "problem"),
         ("evidence", "choice", "0 0", "format"),
         ("evidence", "choice", " ".join(["9"] * 300), "format"),
@@ -127,6 +157,27 @@ def test_a_changed_certificate_is_refused(part: str, key: str, value: str, rule:
     with pytest.raises(checker.Rejected) as caught:
         checker.check(changed)
     assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(("key", "value"), [("multiplier", "1000000"), ("multiplier", "0")])
+def test_without_core_the_multiplier_has_to_prove_the_bound(key: str, value: str) -> None:
+    """By itself."""
+    bandit = large()
+    plain = solve_bandit(bandit).without_core()
+    claim = {"kind": "radius", "lower": str(plain.lower), "upper": str(plain.upper)}
+    changed = json.loads(bandit_certificate(bandit, claim, plain).to_json())
+    changed["evidence"][key] = value
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(changed)
+    assert caught.value.rule == "bandit.2"
+
+
+def test_a_core_with_too_many_states_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It exceeds the limits of the checker."""
+    made = document(large())
+    monkeypatch.setattr(checker, "MAX_STATES", 10)
+    with pytest.raises(checker.Malformed, match="states"):
+        checker.check(made)
 
 
 def test_a_choice_that_is_too_good_is_no_witness() -> None:

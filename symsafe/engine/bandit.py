@@ -1,18 +1,20 @@
-"""Contextual bandits: a multiple-choice knapsack, solved by one multiplier (THEORY: gamma = 0).
+"""Contextual bandits: a multiple-choice knapsack (THEORY: gamma = 0).
 
 Each context chooses an action; it costs its `price` and loses its `gap` of return, and the cheapest
-choice that loses enough is sought. One multiplier proves a lower bound; the best choice that it
-suggests, mended in single contexts, is an upper bound.
+choice that loses enough is sought. One multiplier bounds it from below; the contexts that are in
+doubt near it are then decided one by one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symsafe.engine.bandit_core import decided
 from symsafe.model.arrays import BanditArrays
 
 __all__ = ["BanditOutcome", "solve_bandit"]
@@ -20,7 +22,6 @@ __all__ = ["BanditOutcome", "solve_bandit"]
 Ints = NDArray[np.int64]
 
 _TANGENTS = 60
-_MENDS = 30
 _DIGITS = 13
 _ROUNDING = 1e-9
 
@@ -33,19 +34,29 @@ class BanditOutcome:
     ----------
     lower, upper : Fraction
     multiplier : Fraction
-        Proves `lower`: every choice that loses enough costs at least that.
+    plain : Fraction
+        A lower bound that the multiplier proves by itself.
     choice : array of int, shape (S,)
         Loses enough, and costs exactly `upper`.
+    core : array of int or None
+        Contexts that have to be decided one by one, in this order, to prove `lower`; None if that
+        is `plain`.
     """
 
     lower: Fraction
     upper: Fraction
     multiplier: Fraction
+    plain: Fraction
     choice: Ints
+    core: Ints | None
+
+    def without_core(self) -> BanditOutcome:
+        """Return the bounds without the contexts in doubt."""
+        return replace(self, lower=self.plain, core=None)
 
 
 def solve_bandit(bandit: BanditArrays) -> BanditOutcome:
-    """Return bounds that differ by less than what a single context costs."""
+    """Return the exact radius, or bounds where too many contexts are in doubt."""
     return _Knapsack(bandit).solve()
 
 
@@ -90,32 +101,38 @@ class _Knapsack:
         return np.asarray(total - total[first])
 
     def solve(self) -> BanditOutcome:
-        multiplier, left, right = self._multiplier()
-        choice = min((self._mended(c) for c in (left, right)), key=self._cost)
+        multiplier = self._multiplier()
         times = Fraction(f"{multiplier:.{_DIGITS}g}")
+        core = decided(
+            self.price, self.gap, self.owner, self.starts, ceil(self.needed), float(times)
+        )
+        choice = core.choice
+        upper = Fraction(int(self.price[choice].sum()), self.unit)
+        places = self.order[choice] - self.starts
+        plain = min(self._bound(times), upper)
+        if not plain and not core.closed:
+            times = Fraction(0)
+        lower = upper if core.closed else plain
+        return BanditOutcome(
+            lower, upper, times, plain, places, core.order if core.closed else None
+        )
+
+    def _bound(self, times: Fraction) -> Fraction:
+        """Return what the multiplier proves, rounded down by more than floats can be wrong."""
         reduced = np.minimum.reduceat(self.prices - float(times) * self.gaps, self.starts)
         needed = float(times) * float(self.needed)
-        # Rounded down by more than the floats above can be wrong.
         error = _ROUNDING * (float(np.abs(reduced).sum()) + needed) * 1e-2
         bound = (float(reduced.sum()) + needed - error) * (1 - _ROUNDING) / self.unit
-        upper = Fraction(self._cost(choice), self.unit)
-        lower = min(max(Fraction(0), Fraction(f"{bound:.{_DIGITS}g}")), upper)
-        if bound <= 0:
-            lower, times = Fraction(0), Fraction(0)
-        places = self.order[choice] - self.starts
-        return BanditOutcome(lower, upper, times, places)
+        return max(Fraction(0), Fraction(f"{bound:.{_DIGITS}g}"))
 
-    def _cost(self, choice: Ints) -> int:
-        return int(self.price[choice].sum())
-
-    def _multiplier(self) -> tuple[float, Ints, Ints]:
-        """Return the best multiplier with the choices just below and just above it."""
+    def _multiplier(self) -> float:
+        """Return the best multiplier."""
         needed = float(self.needed)
         last = np.append(self.starts[1:], len(self.owner)) - 1
         left, right = self._choice(0.0), last
         best = 0.0
         if self.gaps[left].sum() >= needed:
-            return best, left, left
+            return best
         for _ in range(_TANGENTS):
             # Where the tangents of the two choices meet.
             rise = self.prices[right].sum() - self.prices[left].sum()
@@ -132,7 +149,7 @@ class _Knapsack:
                 right = choice
             else:
                 left = choice
-        return best, left, right
+        return best
 
     def _choice(self, multiplier: float) -> Ints:
         """Return in each context the pair of least price minus multiplier times gap."""
@@ -140,28 +157,3 @@ class _Knapsack:
         least = np.minimum.reduceat(reduced, self.starts)[self.owner]
         places = np.where(reduced <= least, np.arange(len(reduced)), len(reduced))
         return np.asarray(np.minimum.reduceat(places, self.starts))
-
-    def _mended(self, choice: Ints) -> Ints:
-        """Return a choice that loses enough and that no change in one context makes cheaper."""
-        choice = choice.copy()
-        for _ in range(_MENDS):
-            lost = int(self.gap[choice].sum())
-            missing = float(self.needed - lost)
-            gain = self.gaps - self.gaps[choice][self.owner]
-            extra = self.prices - self.prices[choice][self.owner]
-            # A little more than enough, so that floats do not decide; the last action is enough.
-            fits = np.flatnonzero(gain >= missing + 1e-12 * self.span)
-            if missing > 0 and not len(fits):
-                last = np.append(self.starts[1:], len(self.owner)) - 1
-                worth = np.where(last != choice, self.gaps[last] - self.gaps[choice], -1.0)
-                choice[int(np.argmax(worth))] = last[int(np.argmax(worth))]
-                continue
-            if not len(fits):
-                break
-            pair = int(fits[np.argmin(extra[fits])])
-            if missing <= 0 and extra[pair] >= 0:
-                break
-            choice[self.owner[pair]] = pair
-        if int(self.gap[choice].sum()) < self.needed:
-            return np.append(self.starts[1:], len(self.owner)) - 1  # loses all that can be lost
-        return choice

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Core", "closed"]
+__all__ = ["Core", "decided"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ class Core:
     choice : array of int, shape (S,)
         An action index (of all pairs) for each context.
     order : array of int
-        Contexts. Empty if the proof needs none.
+        Contexts, at least one.
     closed : bool
         Whether the choice is optimal; else it is only the best one found.
     """
@@ -52,7 +52,7 @@ class _Step:
     pair: Ints
 
 
-def closed(
+def decided(
     price: Ints, gap: Ints, owner: Ints, starts: Ints, needed: int, multiplier: float
 ) -> Core:
     """Find the cheapest choice whose gaps sum to `needed`, and prove that none is cheaper.
@@ -162,8 +162,8 @@ class _Near:
         allowed = (place < len(gain)) & (own != own[other])
         if not allowed.any():
             return None
-        total = np.where(allowed, extra + extra[other], np.iinfo(np.int64).max)
-        best = int(np.argmin(total))
+        total = extra + extra[other]
+        best = int(np.argmin(np.where(allowed, total, total.max() + 1)))
         return int(order[best]), int(order[other[best]])
 
     # -- the proof -------------------------------------------------------------------------------
@@ -188,15 +188,17 @@ class _Near:
                 state = int(enough[np.argmin(paid_next[enough])])
                 choice = self._traced(steps, state // len(moves), moves[state % len(moves)])
             kept = np.flatnonzero(self._kept(lost_next, paid_next, i + 1, best))
-            kept = kept[np.lexsort((paid_next[kept], -lost_next[kept]))]
-            cheaper = paid_next[kept]
+            # By falling loss, and then by price: what follows has to be cheaper.
+            kept = kept[np.argsort(paid_next[kept], kind="stable")]
+            kept = kept[np.argsort(-lost_next[kept], kind="stable")]
             if len(kept):
-                before = np.append(np.iinfo(np.int64).max, np.minimum.accumulate(cheaper)[:-1])
-                kept = kept[cheaper < before]
+                prices = paid_next[kept]
+                lowest = np.minimum.accumulate(prices)
+                kept = kept[np.append(True, prices[1:] < lowest[:-1])]
             steps.append(_Step(kept // len(moves), moves[kept % len(moves)]))
             lost, paid = lost_next[kept], paid_next[kept]
             done = not len(kept)
-        return Core(choice, self.order[: len(steps)], done)
+        return Core(choice, self.order[: max(1, len(steps))], done)
 
     def _kept(self, lost: Ints, paid: Ints, after: int, best: int) -> NDArray[np.bool_]:
         """Whether states may become cheaper than the best by contexts after so many."""
@@ -204,7 +206,8 @@ class _Near:
         up, down = self.up[after], self.down[after]
         with np.errstate(invalid="ignore"):
             bound = paid + np.where(missing > 0, up * missing, down * missing)
-        return np.asarray(bound < best - 1e-6 - _ROUNDING * abs(best))
+        # Prices are integers: cheaper is cheaper by 1.
+        return np.asarray(bound <= best - 1 + 1e-6 + _ROUNDING * abs(best))
 
     def _traced(self, steps: list[_Step], state: int, pair: int) -> Ints:
         """Return the choice that led to a state, and on by a pair."""
