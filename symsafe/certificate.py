@@ -45,7 +45,7 @@ from symsafe.engine.samples import Samples
 from symsafe.engine.soft import SoftWitness
 from symsafe.engine.soft_search import SoftGap
 from symsafe.engine.tree import Node, Split, walk
-from symsafe.engine.witness import Witness
+from symsafe.engine.witness import Witness, cheapest_witness
 from symsafe.errors import CertificateRejected, EngineError, InputError
 from symsafe.exact import MAX_BITS, Number, exact, format_fraction
 from symsafe.model import (
@@ -159,6 +159,29 @@ class Certificate:
             penalty = _regularizer(mdp, inside["regularizer"])
         regret, metric = number(claim["regret"]), inside.get("metric")
         return SafetyProblem(mdp, data, regret, epsilon, penalty, metric)
+
+    def policy_tree(self, question: Question) -> tuple[Node, Witness]:
+        """Return the policy tree and the witness of a claim about the radius of `question`.
+
+        Raises
+        ------
+        InputError
+            If the certificate has none, or is about another problem.
+        """
+        evidence, what = self.document["evidence"], "a certificate of the radius of this problem"
+        if self.kind != "radius" or "policy" not in evidence.get("witness", {}):
+            raise InputError("resume", f"one of kind {self.kind}", what)
+        different = self.differences(question.problem)
+        if different:
+            raise InputError("resume", f"another problem: {'; '.join(different)}", what)
+        mdp, witness = question.mdp, evidence["witness"]
+        shares = tuple(exact(x) for row in witness["policy"] for x in row)
+        taken = {next(p for p in row if shares[p]) for row in mdp.pair_ranges}
+        policy = Policy(mdp, tuple(Fraction(p in taken) for p in range(len(shares))))
+        known = cheapest_witness(question, policy)
+        if any(x not in (0, 1) for x in shares) or known.policy_return > question.bad_return:
+            raise InputError("resume", "a witness of another kind", what)
+        return _read_tree(question, evidence["tree"]), known
 
     def differences(self, problem: SafetyProblem | BanditArrays) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
@@ -691,6 +714,43 @@ def _node(
     if coupled and hitting:
         entry["hitting"] = _hitting(hitting)
     return entry
+
+
+def _read_tree(question: Question, entries: Sequence[Mapping[str, Any]]) -> Node:
+    """Return the policy tree that is written in a checked certificate."""
+    mdp = question.mdp
+    starts = [row.start for row in mdp.pair_ranges]
+    nodes = [Node(tuple(tuple(row) for row in mdp.pair_ranges)) for _ in entries]
+    for node, entry in zip(nodes, entries, strict=True):
+        hitting = {}
+        for target, side, height in entry.get("hitting", []):
+            if side != "upper":
+                raise InputError("resume", "bounds that symsafe does not write", "one of its own")
+            hitting[target] = tuple(exact(x) for x in height)
+        if "split" in entry:
+            state = entry["split"]["state"]
+            children = []
+            for place, actions in entry["split"]["children"]:
+                pairs = tuple(starts[state] + a for a in actions)
+                allowed = (*node.allowed[:state], pairs, *node.allowed[state + 1 :])
+                nodes[place].allowed = allowed
+                children.append(nodes[place])
+            node.content, node.hitting = Split(state, tuple(children)), hitting
+        elif "value" in entry:
+            node.content = ValueLeaf(tuple(exact(x) for x in entry["value"]))
+        elif "duplicate" in entry:
+            given = entry["duplicate"]
+            node.content = DuplicateLeaf(starts[given["state"]] + given["action"])
+        else:
+            given = entry["circulation"]
+            scale, kappa = exact(given.get("scale", 1)), exact(given["kappa"])
+            flow = [Fraction(0)] * len(question.rewards)
+            for state, action, y in given["flow"]:
+                flow[starts[state] + action] = exact(y) / scale
+            gained = sum((y * r for y, r in zip(flow, question.rewards, strict=True)), Fraction(0))
+            cost = gained - kappa * question.bad_return
+            node.content = CirculationLeaf.of(cost, kappa, flow, hitting)
+    return nodes[0]
 
 
 def _regularizer(mdp: MDP, given: Mapping[str, Any]) -> Regularizer:

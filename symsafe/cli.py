@@ -110,6 +110,10 @@ CertificatesIn = Annotated[
 ]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", metavar="S", help="Seconds.")]
 NodeLimit = Annotated[int | None, typer.Option("--node-limit", metavar="N", help="Tree nodes.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="CERT.json[.gz]", help="Go on from the bounds of an earlier run."),
+]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Processor cores to use.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="How to search.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -131,6 +135,7 @@ def decide(
         str | None,
         typer.Option(metavar="LEVEL", help="For all data compatible with the file's counts."),
     ] = None,
+    resume: Resume = None,
     at: At = None,
     as_json: Json = False,
 ) -> None:
@@ -154,6 +159,7 @@ def decide(
             node_limit=node_limit,
             workers=workers,
             report=report,
+            resume=None if resume is None else Certificate.load(resume),
         )
     status = _EXIT[verdict.answer] if verdict.rests_on == "certificate" else _UNKNOWN
     _finish(verdict, verdict.answer, status, certificate, as_json)
@@ -167,6 +173,7 @@ def radius(
     node_limit: NodeLimit = None,
     workers: Workers = 1,
     engine: EngineOption = EngineName.auto,
+    resume: Resume = None,
     at: At = None,
     as_json: Json = False,
 ) -> None:
@@ -189,6 +196,7 @@ def radius(
             node_limit=node_limit,
             workers=workers,
             report=report,
+            resume=None if resume is None else Certificate.load(resume),
         )
     certified = verdict.is_tight and verdict.rests_on == "certificate"
     word = "unknown"

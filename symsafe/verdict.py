@@ -23,12 +23,13 @@ from symsafe.engine.bandit import BanditOutcome, solve_bandit
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
+from symsafe.engine.resume import resumed
 from symsafe.engine.search import search
 from symsafe.engine.smt import decide_by_smt, radius_by_smt
 from symsafe.engine.soft_answers import SoftFinding, search_soft
 from symsafe.engine.tree import Outcome, Progress, trivial_root
 from symsafe.engine.witness import cheapest_witness
-from symsafe.errors import CertificateRejected, InputError
+from symsafe.errors import CertificateRejected, InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import BanditArrays, SafetyProblem
 
@@ -36,6 +37,7 @@ __all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
 
 Answer = Literal["safe", "unsafe", "unknown"]
 Engine = Literal["auto", "tree", "smt"]
+_NO_RESUME = "resume: only the policy tree of a problem without regularizer goes on from bounds"
 _ENGINES = ("auto", "tree", "smt")
 _TIGHT = Fraction(1, 10**9)
 _TRIES = 4
@@ -125,6 +127,7 @@ def decide(
     node_limit: int | None = None,
     workers: int = 1,
     report: Callable[[Progress], None] | None = None,
+    resume: Certificate | None = None,
 ) -> Verdict:
     """Decide whether the data distribution is safe at the tolerance of `problem`.
 
@@ -149,6 +152,9 @@ def decide(
         certificate do not depend on it, unless a limit is reached.
     report : callable, optional
         Receives a `Progress` while the tree grows.
+    resume : Certificate, optional
+        Of the bounds that an earlier call ended with: the search goes on from there. For problems
+        without a regularizer.
 
     Returns
     -------
@@ -179,7 +185,7 @@ def decide(
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
     limits = Limits(time_limit, node_limit, workers)
-    return _answer(problem, engine, limits, report, exact(problem.epsilon))
+    return _answer(problem, engine, limits, report, exact(problem.epsilon), resume)
 
 
 def radius(
@@ -190,12 +196,13 @@ def radius(
     node_limit: int | None = None,
     workers: int = 1,
     report: Callable[[Progress], None] | None = None,
+    resume: Certificate | None = None,
 ) -> Verdict:
     """Return the exact safety radius: the least tolerance at which the data distribution is unsafe.
 
     Parameters
     ----------
-    problem, engine, time_limit, node_limit, workers, report
+    problem, engine, time_limit, node_limit, workers, report, resume
         As for `decide`; the epsilon of the problem is optional.
 
     Returns
@@ -217,7 +224,8 @@ def radius(
     >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
     Fraction(3, 50)
     """
-    return _answer(problem, engine, Limits(time_limit, node_limit, workers), report, None)
+    limits = Limits(time_limit, node_limit, workers)
+    return _answer(problem, engine, limits, report, None, resume)
 
 
 def _answer(
@@ -226,12 +234,15 @@ def _answer(
     limits: Limits,
     report: Callable[[Progress], None] | None,
     asked: Fraction | None,
+    resume: Certificate | None,
 ) -> Verdict:
     """Answer `decide` at the tolerance `asked`, or `radius` if it is None."""
     if engine not in _ENGINES:
         raise InputError("engine", engine, f"one of {', '.join(_ENGINES)}")
     if isinstance(problem, BanditArrays):
         if engine == "auto" and len(problem.reward) > _SMALL:
+            if resume is not None:
+                raise UnsupportedError(_NO_RESUME)
             return _by_multiplier(problem, asked)
         problem = problem.problem()
     with limits:
@@ -239,7 +250,12 @@ def _answer(
         solve = _by_smt if engine == "smt" else _by_tree
         if problem.regularizer is not None and engine != "smt":  # which refuses it
             solve = _by_curves if problem.regularizer.kind == "kl" else _by_cases
-        finding = solve(question, limits, report, asked)
+        if resume is None:
+            finding = solve(question, limits, report, asked)
+        elif solve is _by_tree:
+            finding = _from_certificate(question, limits, report, asked, resume)
+        else:
+            raise UnsupportedError(_NO_RESUME)
         seconds = limits.elapsed
     epsilon = asked if problem.epsilon is None else exact(problem.epsilon)
     answer: Answer = "unknown"
@@ -288,6 +304,19 @@ def _by_tree(
 ) -> _Finding:
     limit = None if asked is None else asked * question.reward_range
     return _written(question, search(question, limits, enough=limit, report=report), asked)
+
+
+def _from_certificate(
+    question: Question,
+    limits: Limits,
+    report: Callable[[Progress], None] | None,
+    asked: Fraction | None,
+    resume: Certificate,
+) -> _Finding:
+    root, witness = resume.policy_tree(question)
+    enough = None if asked is None else asked * question.reward_range
+    found = resumed(question, root, witness, limits, enough=enough, report=report)
+    return _written(question, found, asked)
 
 
 def _by_cases(

@@ -24,7 +24,16 @@ from symsafe.engine.leaves import CirculationLeaf
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
-from symsafe.engine.tree import Node, Outcome, Progress, Search, Split, trivial_root, walk
+from symsafe.engine.tree import (
+    Node,
+    Outcome,
+    Progress,
+    Search,
+    Split,
+    Start,
+    trivial_root,
+    walk,
+)
 
 __all__ = ["fast_search"]
 
@@ -116,9 +125,10 @@ def fast_search(
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
+    start: Start | None = None,
 ) -> Outcome:
     """Do what `symsafe.engine.tree.search` does, with the compiled kernel."""
-    return _Fast(question, limits, enough, report).run()
+    return _Fast(question, limits, enough, report, start).run()
 
 
 class _Fast:
@@ -128,10 +138,11 @@ class _Fast:
         limits: Limits,
         enough: Fraction | None,
         report: Callable[[Progress], None] | None,
+        start: Start | None,
     ) -> None:
         self.question, self.limits, self.enough, self.report = question, limits, enough, report
         # The exact search judges witnesses, and closes what floats cannot.
-        self.slow = Search(question, limits, enough, None)
+        self.slow = Search(question, limits, enough, None, start)
         guide, leaves = self.slow.guide, self.slow.leaves
         lift = ceil(leaves.horizon)
         leaves.grid = 10 ** (_GRID_DIGITS + len(str(lift)))
@@ -145,11 +156,15 @@ class _Fast:
         starts = self.model.starts[:-1].tolist()
         self.good = np.array([s + a for s, a in zip(starts, optimal, strict=True)], np.int64)
         self.best = self.model.worst.copy()
+        if start is not None:
+            taken = start[1].policy.probabilities
+            chosen = [next(p for p in row if taken[p]) for row in question.mdp.pair_ranges]
+            self.best = np.array(chosen, np.int64)
         self.returned: dict[bytes, Fraction] = {}  # of the policies that were offered
 
     def run(self) -> Outcome:
         slow = self.slow
-        if not slow.settled():
+        if not slow.known and not slow.settled():
             self._climb()
         stopped = None
         if not slow.settled():

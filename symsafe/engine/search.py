@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from symsafe.engine import tree
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
-from symsafe.engine.tree import Outcome, Progress
+from symsafe.engine.tree import Outcome, Progress, Start
 
 __all__ = ["search"]
 
@@ -24,6 +24,7 @@ def search(
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
+    start: Start | None = None,
 ) -> Outcome:
     """Search for the cheapest bad policy and the proof that none is cheaper.
 
@@ -35,6 +36,9 @@ def search(
         Decide only whether some bad policy costs at most this, in reward units.
     report : callable, optional
         Receives a `Progress` now and then.
+    start : tuple, optional
+        The pairs that policies may take, per state, and a bad policy that is known. By default all
+        pairs, and the policy of least return.
 
     Returns
     -------
@@ -44,10 +48,10 @@ def search(
     """
     question.require_unregularised()
     if _policies(question) <= _MANY or find_spec("numba") is None:
-        return tree.search(question, limits, enough=enough, report=report)
+        return tree.search(question, limits, enough=enough, report=report, start=start)
     from symsafe.engine.fast import fast_search  # loads numba
 
-    return fast_search(question, limits, enough=enough, report=report)
+    return fast_search(question, limits, enough=enough, report=report, start=start)
 
 
 def _policies(question: Question) -> int:

@@ -30,7 +30,17 @@ from symsafe.engine.witness import Witness, cheapest_witness, faithful_witness
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["Node", "Outcome", "Progress", "Search", "Split", "search", "trivial_root", "walk"]
+__all__ = [
+    "Node",
+    "Outcome",
+    "Progress",
+    "Search",
+    "Split",
+    "Start",
+    "search",
+    "trivial_root",
+    "walk",
+]
 
 _RETURN_TOLERANCE = 1e-9
 _BOUND_TOLERANCE = 1e-9
@@ -92,12 +102,17 @@ class Outcome:
     nodes: int
 
 
+Start = tuple[Allowed, Witness]
+"""The pairs that policies may take, per state, and a bad policy that is known."""
+
+
 def search(
     question: Question,
     limits: Limits,
     *,
     enough: Fraction | None = None,
     report: Callable[[Progress], None] | None = None,
+    start: Start | None = None,
 ) -> Outcome:
     """Search for the cheapest bad policy and the proof that none is cheaper.
 
@@ -111,6 +126,8 @@ def search(
         is found.
     report : callable, optional
         Receives a `Progress` now and then.
+    start : Start, optional
+        By default all pairs, and the policy of least return.
 
     Returns
     -------
@@ -118,7 +135,7 @@ def search(
         If nothing stopped it: with `enough`, either the witness costs at most `enough` or `lower`
         is more; without, `lower` equals the cost of the witness.
     """
-    return Search(question, limits, enough, report).run()
+    return Search(question, limits, enough, report, start).run()
 
 
 class Search:
@@ -130,6 +147,7 @@ class Search:
         limits: Limits,
         enough: Fraction | None,
         report: Callable[[Progress], None] | None,
+        start: Start | None = None,
     ) -> None:
         self.question = question
         self.limits = limits
@@ -137,11 +155,15 @@ class Search:
         self.report = report
         self.guide = Guide(question)
         self.leaves = LeafMaker(question)
-        if question.problem.regret == 0:
-            self.witness = faithful_witness(question)
+        self.known = start is not None
+        if start is not None:
+            self.root, self.witness = Node(start[0]), start[1]
         else:
-            self.witness = cheapest_witness(question, question.returns.worst)
-        self.root = Node(_everything(question))
+            self.root = Node(_everything(question))
+            if question.problem.regret == 0:
+                self.witness = faithful_witness(question)
+            else:
+                self.witness = cheapest_witness(question, question.returns.worst)
         self.open: list[tuple[float, int, Node]] = []
         self.order = itertools.count()
         self.nodes = 1
@@ -204,7 +226,7 @@ class Search:
         def stop() -> bool:
             return self.settled() or self.limits.reached() is not None
 
-        if stop():
+        if self.known or stop():
             return
         ranges = self.question.mdp.pair_ranges
         worst = self.question.returns.worst.choices
