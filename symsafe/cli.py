@@ -997,6 +997,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print("symsafe: interrupted", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
+    except MemoryError:
+        print("symsafe: memory ran out before anything was proven", file=sys.stderr)
+        raise SystemExit(_UNKNOWN) from None
     except Exception as error:
         # Python's own exit status for a crash is 1, which here would mean unsafe.
         print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)

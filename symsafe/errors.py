@@ -37,16 +37,21 @@ class InputError(SymsafeError, ValueError):
     """
 
     def __init__(self, field: str, value: object, expected: str) -> None:
+        # As the arguments of the exception, so that it can be sent between processes.
+        super().__init__(field, value, expected)
         self.field = field
         self.value = value
         self.expected = expected
+
+    def __str__(self) -> str:
+        value = self.value
         try:
             shown = value if isinstance(value, str) else repr(value)
         except ValueError:  # Python does not print integers of more than some thousand digits
             shown = f"a {type(value).__name__} too long to print"
         if len(shown) > _SHOWN_LENGTH:
             shown = f"{shown[:_SHOWN_LENGTH]}... ({len(shown)} characters)"
-        super().__init__(f"{field}: found {shown}; expected {expected}")
+        return f"{self.field}: found {shown}; expected {self.expected}"
 
 
 class UnsupportedError(SymsafeError, NotImplementedError):
@@ -67,7 +72,10 @@ class CertificateRejected(SymsafeError):  # noqa: N818 (the name says what happe
     """
 
     def __init__(self, step: str, rule: str, reason: str) -> None:
+        super().__init__(step, rule, reason)
         self.step = step
         self.rule = rule
         self.reason = reason
-        super().__init__(f"{step}: {rule}: {reason}")
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.rule}: {self.reason}"

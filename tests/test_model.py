@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sympy
 
-from symsafe.errors import InputError
+from symsafe.errors import CertificateRejected, InputError
 from symsafe.exact import RationalFunction
 from symsafe.model import (
     MDP,
@@ -933,3 +933,17 @@ def test_names_are_read_from_any_list() -> None:
     """Tuples, lists and numpy arrays of text all name states."""
     assert read_names(np.array(["a", "b"]), "states") == ("a", "b")
     assert read_names(("a", "b"), "states") == read_names(["a", "b"], "states")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("regret", 2, "a number in [0, 1]"),
+        CertificateRejected("evidence.tree[0]", "value", "found 1"),
+    ],
+)
+def test_errors_can_be_sent_between_processes(error: Exception) -> None:
+    """A worker that refuses its input does not leave the others waiting."""
+    received = pickle.loads(pickle.dumps(error))
+    assert str(received) == str(error)
+    assert type(received) is type(error)

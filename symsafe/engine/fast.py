@@ -108,8 +108,16 @@ def new_room(states: int, pairs: int) -> _Room:
 
 
 def larger(pool: kernel.Pool) -> kernel.Pool:
-    """Return the pool with twice the room."""
+    """Return the pool with twice the room.
+
+    Raises
+    ------
+    MemoryError
+        If memory does not suffice, before the system takes it from others.
+    """
     room = len(pool.parent)
+    if 2 * sum(array.nbytes for array in pool) > memory_left():
+        raise MemoryError
 
     def grown(array: NDArray[Any]) -> NDArray[Any]:
         result = np.zeros((2 * room, *array.shape[1:]), array.dtype)
@@ -117,6 +125,16 @@ def larger(pool: kernel.Pool) -> kernel.Pool:
         return result
 
     return kernel.Pool(*map(grown, pool[:-1]), pool.counts)  # type: ignore[call-arg]
+
+
+def memory_left() -> float:
+    """Return how many bytes the system can still give away; infinity where it does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = (line.split() for line in file)
+            return next(1024.0 * int(x[1]) for x in lines if x[0] == "MemAvailable:")
+    except (OSError, StopIteration, ValueError):
+        return float("inf")
 
 
 def fast_search(
@@ -169,7 +187,10 @@ class _Fast:
         stopped = None
         if not slow.settled():
             self._plant()
-            stopped = self._search()
+            try:
+                stopped = self._search()
+            except MemoryError:  # when the pool should grow; what it holds is whole
+                stopped = "memory limit"
         if not slow.settled():
             self._close(stopped)
         if slow.settled():

@@ -1,0 +1,187 @@
+"""What goes wrong around the package costs time or ends in bounds: nothing is lost or half-written.
+
+Lying solvers are elsewhere: HiGHS in test_linear_program and test_radius, the compiled search in
+test_fast, z3 in test_smt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from instances import random_sparse, to_problem
+
+from symsafe import Certificate, checker, cli, problems, radius, save_problem
+from symsafe.engine import fast
+
+COMMAND = [sys.executable, "-m", "symsafe"]
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def chatbot(tmp_path: Path) -> Path:
+    path = tmp_path / "chatbot.toml"
+    path.write_text(problems.text("chatbot"))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_leaves_the_old_certificate_or_the_new_one(
+    seed: int, chatbot: Path, tmp_path: Path
+) -> None:
+    """At a random moment of a run that takes about a second."""
+    out = tmp_path / "out.json"
+    out.write_text("as before")
+    process = started("radius", str(chatbot), "--certificate", str(out))
+    time.sleep(random.Random(seed).uniform(0.2, 1.4))
+    process.kill()
+    process.communicate()
+    text = out.read_text()
+    assert text == "as before" or checker.check_text(text).kind == "radius"
+
+
+def test_a_report_is_whole_or_not_there(chatbot: Path, tmp_path: Path) -> None:
+    """Killed at several moments."""
+    cert, page = tmp_path / "c.json", tmp_path / "page.html"
+    assert run("radius", str(chatbot), "--certificate", str(cert)).returncode in (0, 1)
+    for delay in (0.4, 1.0):
+        process = started("report", str(cert), "-o", str(page))
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        assert not page.exists() or page.read_text().rstrip().endswith("</html>")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["decide", "FILE", "--certificate", "/dev/full"],
+        ["report", "CERT", "-o", "/dev/full"],
+        ["sweep", "FILE", "-o", "/dev/full"],
+    ],
+)
+def test_a_full_disk_is_one_clear_error(
+    arguments: list[str], chatbot: Path, tmp_path: Path
+) -> None:
+    """Exit status 2, and the name of the file."""
+    cert = tmp_path / "c.json"
+    if "CERT" in arguments:
+        run("decide", str(chatbot), "--certificate", str(cert))
+    found = run(*({"FILE": str(chatbot), "CERT": str(cert)}.get(x, x) for x in arguments))
+    assert found.returncode == 2
+    assert "/dev/full" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("failing", ["write_bytes", "replace"])
+def test_where_writing_fails_the_old_file_stays(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no temporary file is left behind."""
+    certificate = radius(to_problem(random_sparse(3, 2, seed=1, regret=Fraction(1, 2)))).certificate
+    assert certificate is not None
+    path = tmp_path / "c.json"
+    path.write_text("as before")
+
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path if failing == "write_bytes" else os, failing, fail)
+    with pytest.raises(Exception, match="Permission denied"):
+        certificate.save(path)
+    assert os.listdir(tmp_path) == ["c.json"]
+    assert path.read_text() == "as before"
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_clear_error(chatbot: Path, tmp_path: Path) -> None:
+    """As is a file in the place of a folder."""
+    for out in (tmp_path, chatbot / "c.json"):
+        found = run("decide", str(chatbot), "--certificate", str(out))
+        assert found.returncode == 2
+        assert str(out)[:60] in found.stderr
+        assert "Traceback" not in found.stderr
+
+
+def children(pid: int) -> set[int]:
+    """The processes of the session that a process leads."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == pid and fields[0] != "Z":
+            found.add(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_ctrl_c_ends_all_processes_and_leaves_bounds(tmp_path: Path) -> None:
+    """With several workers, as the terminal does it: to the whole group."""
+    path, out = tmp_path / "hard.json", tmp_path / "c.json.gz"
+    save_problem(to_problem(random_sparse(25, 4, seed=0, regret=Fraction(9, 10))), path)
+    process = started("radius", str(path), "--workers", "2", "--json", "--certificate", str(out))
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    record = json.loads(output)
+    found = Certificate.load(out).check()
+    assert (str(found.lower), str(found.upper)) == (record["radius_lower"], record["radius_upper"])
+    assert children(process.pid) == set()
+
+
+def test_short_of_memory_a_search_ends_with_certified_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When its pool should grow and the system has nothing left."""
+    problem = to_problem(random_sparse(12, 4, seed=1, regret=Fraction(1, 2)))
+    exact = radius(problem)
+    assert exact.is_exact
+    monkeypatch.setattr(fast, "_ROOM", 256)
+    monkeypatch.setattr(fast, "memory_left", lambda: 0.0)
+    found = radius(problem)
+    assert found.statistics.stopped == "memory limit"
+    assert found.certificate is not None
+    assert found.upper is not None
+    assert found.lower <= exact.lower <= found.upper
+    assert found.lower < found.upper
+
+
+def test_without_any_memory_the_command_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 3: nothing is known, which is not unsafe."""
+
+    def fail(**_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 3
+    assert "memory" in capsys.readouterr().err
