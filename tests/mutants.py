@@ -170,7 +170,10 @@ def nudged(random: Random, value: str) -> str:
 def is_true(document: Json) -> bool | None:
     """Decide a claim without its evidence, by enumeration; None where that would take too long."""
     claim = document["claim"]
-    problem = Certificate(document).problem()
+    try:
+        problem = Certificate(document).problem()
+    except InputError:  # integers beyond those that arrays hold
+        return None
     if len(problem.mdp.pairs) > 8:
         return None
     bounds = {k: Fraction(v) for k, v in claim.items() if k in ("epsilon", "lower", "upper")}
