@@ -1182,7 +1182,9 @@ class DataSet:
         self.members: list[list[Fraction]] | None = None
         self.rows: list[tuple[dict[int, Fraction], str, Fraction]] = []
         if mixed:
-            tables = enumerate(items(body["mixture"], step))
+            tables = list(enumerate(items(body["mixture"], step)))
+            if not tables:
+                raise Rejected(step, "set", "expected at least one member")
             self.members = [
                 problem.table(table, f"{step}.mixture[{i}]", number) for i, table in tables
             ]

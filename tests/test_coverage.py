@@ -302,6 +302,7 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
         lambda d: d["claim"]["set"]["mixture"][0].__setitem__(0, ["1", "1"]),
         "set",
     ),
+    "no members": ("mixture", lambda d: d["claim"]["set"].update(mixture=[]), "set"),
     "an unknown relation": (
         "critical",
         lambda d: d["claim"]["set"]["rows"][0].update(relation="at least"),

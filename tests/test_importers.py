@@ -591,3 +591,16 @@ def test_the_imported_file_says_where_it_comes_from() -> None:
     text = imported_text(problem, 'drn:x\n[mdp]\nstates = ["evil"]', None)
     assert loads_problem(text) == problem
     assert text.startswith('# Imported from "drn:x\\n[mdp]')
+
+
+def test_an_archive_of_a_version_that_python_does_not_know_is_refused(tmp_path: Path) -> None:
+    """Found by fuzzing: zipfile raises NotImplementedError for it."""
+    path = tmp_path / "new.npz"
+    np.savez(path, transitions=np.ones((1, 1, 1), int), reward=np.ones((1, 1), int))
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    content[entry + 6 : entry + 8] = (211).to_bytes(2, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_source(f"npz:{path}", discount=0, initial=0)
+    assert caught.value.field == "file"

@@ -212,6 +212,11 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
     "both sides the same cell": ("tight", lambda d: cut(d, "1/2", (1, 1)), "cut"),
     "a side that comes earlier": ("tight", lambda d: cut(d, "1/2", (0, 2)), "cut"),
     "a side that is not there": ("tight", lambda d: cut(d, "1/2", (1, 3)), "format"),
+    "no members": (
+        "mixture",
+        lambda d: (d["claim"]["set"].update(mixture=[]), d["evidence"].update(cells=[])),
+        "set",
+    ),
     "a member without proof": ("mixture", lambda d: d["evidence"]["cells"].pop(), "format"),
     "another member": (
         "mixture",

@@ -111,9 +111,9 @@ def _read_archive(path: str | PathLike[str]) -> dict[str, Any]:
             raise InputError("file", f"{name}, {size} bytes of arrays", "512 MiB at most")
         with np.load(name, allow_pickle=False) as arrays:
             found = {key: arrays[key] for key in _ARRAYS if key in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, MemoryError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # on a damaged archive zipfile and numpy raise errors of many kinds
         reason = getattr(error, "strerror", None) or str(error)
         expected = f"a .npz file of arrays of numbers ({reason[:200]})"
         raise InputError("file", name, expected) from None
