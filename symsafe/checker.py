@@ -28,7 +28,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import ceil, comb, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
@@ -193,19 +193,22 @@ def natural(digits: str) -> int:
     return value
 
 
-def number(value: object, step: str) -> Fraction:
-    """Read a number, in its one canonical form."""
+def parts_of(value: object, step: str) -> tuple[int, int]:
+    """Read a number, in its one canonical form: numerator and denominator, without a divisor."""
     match = NUMBER.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[0] == "-0" or match[3] == "1":
         shown = ascii(value)[:60] if isinstance(value, str) else type(value).__name__
         raise Malformed(step, f'found {shown}; expected a number such as "-3" or "2/3"')
     numerator = natural(match[2])
-    if match[3] is None:
-        return Fraction(-numerator if match[1] else numerator)
-    denominator = natural(match[3])
+    denominator = 1 if match[3] is None else natural(match[3])
     if gcd(numerator, denominator) != 1:
         raise Malformed(step, f"found {match[0][:60]!r}; expected lowest terms")
-    return Fraction(-numerator if match[1] else numerator, denominator)
+    return -numerator if match[1] else numerator, denominator
+
+
+def number(value: object, step: str) -> Fraction:
+    """Read a number as a fraction."""
+    return Fraction(*parts_of(value, step))
 
 
 def common(denominators: set[int], step: str) -> int:
@@ -219,12 +222,19 @@ def common(denominators: set[int], step: str) -> int:
 
 
 class Vector:
-    """A list of fractions, also as integers (`top`) over one denominator (`scale`)."""
+    """A list of fractions as integers (`top`) over one positive denominator (`scale`)."""
 
-    def __init__(self, values: list[Fraction], step: str) -> None:
-        self.values = values
-        self.scale = common({x.denominator for x in values}, step)
-        self.top = [x.numerator * (self.scale // x.denominator) for x in values]
+    def __init__(self, parts: list[tuple[int, int]], step: str) -> None:
+        self.scale = common({below for _, below in parts}, step)
+        self.top = [above * (self.scale // below) for above, below in parts]
+
+    @classmethod
+    def of(cls, values: list[Fraction], step: str) -> Vector:
+        return cls([(x.numerator, x.denominator) for x in values], step)
+
+    @cached_property
+    def values(self) -> list[Fraction]:
+        return [Fraction(x, self.scale) for x in self.top]
 
     def sum(self) -> Fraction:
         return Fraction(sum(self.top), self.scale)
@@ -233,7 +243,7 @@ class Vector:
 def distribution(values: list[Fraction], step: str, rule: str) -> None:
     """Refuse numbers that are negative or whose sum is not 1."""
     need(min(values, default=ZERO), "at least", ZERO, step, rule, "least probability")
-    need(Vector(values, step).sum(), "exactly", ONE, step, rule, "sum of probabilities")
+    need(Vector.of(values, step).sum(), "exactly", ONE, step, rule, "sum of probabilities")
 
 
 class Shape:
@@ -287,7 +297,7 @@ class Problem(Shape):
                 shift = {t: -self.discount * x for t, x in row.items()}
                 shift[s] = shift.get(s, ZERO) + 1
                 self.transitions.append(row)
-                self.shifts.append((list(shift), Vector(list(shift.values()), step)))
+                self.shifts.append((list(shift), Vector.of(list(shift.values()), step)))
         self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
         given = self.regularizer
         self.soft = isinstance(given, dict) and given.get("kind") == "kl"
@@ -310,14 +320,18 @@ class Problem(Shape):
 
     def entries(self, value: object, step: str, rule: str) -> dict[int, Fraction]:
         """Read a list of [state, action, number] in increasing order."""
-        found: dict[int, Fraction] = {}
+        return {p: Fraction(*x) for p, x in self.sparse(value, step, rule).items()}
+
+    def sparse(self, value: object, step: str, rule: str) -> dict[int, tuple[int, int]]:
+        """Read the same, as numerators and denominators."""
+        found: dict[int, tuple[int, int]] = {}
         for i, entry in enumerate(items(value, step)):
             at = f"{step}[{i}]"
             state, action, amount = items(entry, at, 3)
             p = self.pair(state, action, at)
             if found and p <= next(reversed(found)):
                 raise Rejected(at, rule, "the pairs of a flow must increase")
-            found[p] = number(amount, at)
+            found[p] = parts_of(amount, at)
         return found
 
     def balance(
@@ -342,7 +356,7 @@ class Problem(Shape):
     def vector(self, value: object, step: str) -> Vector:
         """Read a list with one number per state."""
         entries = enumerate(items(value, step, self.size))
-        return Vector([number(x, f"{step}[{s}]") for s, x in entries], step)
+        return Vector([parts_of(x, f"{step}[{s}]") for s, x in entries], step)
 
     def reached(self, taken: set[int]) -> set[int]:
         """Return the states that policies visit which take only these pairs."""
@@ -405,7 +419,7 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
         at = f"{step}.reward[{s}][{a}]"
         need(reward[p], relation, problem.shift(v, p), at, "witness.2", "reward")
     for s, pairs in enumerate(problem.pairs):
-        right = u.values[s] + Vector([policy[p] * problem.gain(u, p) for p in pairs], step).sum()
+        right = u.values[s] + Vector.of([policy[p] * problem.gain(u, p) for p in pairs], step).sum()
         at = f"{step}.policy_value[{s}]"
         need(u.values[s], "exactly", right, at, "witness.3", "value")
     need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.3", "return")
@@ -415,7 +429,7 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
 def check_cost(problem: Problem, errors: list[Fraction], budget: Fraction) -> None:
     """Refuse a reward model whose total error is above the budget."""
     step = "evidence.witness.reward"
-    cost = Vector([d * e for d, e in zip(problem.data, errors, strict=True)], step).sum()
+    cost = Vector.of([d * e for d, e in zip(problem.data, errors, strict=True)], step).sum()
     need(cost, "at most", budget, step, "witness.1", "total error")
 
 
@@ -437,7 +451,7 @@ class Tree:
 
     def __init__(self, problem: Problem, bad: Fraction, relation: str, limit: Fraction) -> None:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
-        self.data, self.reward = (Vector(x, "problem") for x in (problem.data, problem.reward))
+        self.data, self.reward = (Vector.of(x, "problem") for x in (problem.data, problem.reward))
         self.start(problem, "evidence.tree")
 
     def start(self, shape: Shape, root: str) -> None:
@@ -527,7 +541,7 @@ class Tree:
         body = record(value, ("kappa", "flow", *extra), step)
         kappa = number(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "circulation", "kappa")
-        written = problem.entries(body["flow"], f"{step}.flow", "circulation")
+        written = problem.sparse(body["flow"], f"{step}.flow", "circulation")
         unit = number(body.get("scale", "1"), f"{step}.scale")
         need(unit, "more than", ZERO, f"{step}.scale", "circulation", "scale")
         # In integers: y(p) = flow[p] / scale, D(p) = data.top[p] / data.scale.
@@ -584,7 +598,8 @@ class Tree:
                 raise Rejected(at, "hitting", "the same state and side twice")
             seen.add((s, side))
             h = problem.vector(heights, at)
-            need(h.values[s], "exactly", ONE, at, "hitting", f"bound at its state {s}")
+            if h.top[s] != h.scale:
+                need(h.values[s], "exactly", ONE, at, "hitting", f"bound at its state {s}")
             start, relation = problem.mean(h), "at least" if side == "upper" else "at most"
             for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs if t != s):
                 if not RELATIONS[relation](problem.scaled_shift(h, p), 0):
@@ -674,7 +689,7 @@ def check_regularised_witness(
         relation, at = "exactly" if visits[p] > 0 else "at most", f"{step}.reward[{s}][{a}]"
         paid = reward[p] - regularizer.scale * slope[p]
         need(paid, relation, problem.shift(v, p), at, "witness.3", "reward less its price")
-    worth = Vector([x * r for x, r in zip(visits, problem.reward, strict=True)], step).sum()
+    worth = Vector.of([x * r for x, r in zip(visits, problem.reward, strict=True)], step).sum()
     need(worth, "at most", bad, f"{step}.occupancy", "witness.4", "return")
 
 
@@ -886,7 +901,7 @@ class Soft:
                     error += share * self.divergence(gap, e[p] - e[q], True)
         else:
             sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
-            error = Vector([d * x for d, x in zip(problem.data, sizes, strict=True)], step).sum()
+            error = Vector.of([d * x for d, x in zip(problem.data, sizes, strict=True)], step).sum()
         unit = self.spread**2 if self.metric == "mse" else self.spread
         need(error, "at most", budget * unit, step, "witness.1", "error")
 
@@ -1395,7 +1410,7 @@ def check_fewest(
     cuts: list[list[int]] = []  # per witness, the numbers a
     for k, witness in enumerate(items(body["witnesses"], f"{step}.witnesses")):
         at = f"{step}.witnesses[{k}]"
-        excess = Vector([e - due for e in check_witness(problem, witness, bad, at)], at).top
+        excess = Vector.of([e - due for e in check_witness(problem, witness, bad, at)], at).top
         divisor = gcd(*excess) or 1
         cuts.append([x // divisor for x in excess])
     missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
