@@ -1,6 +1,6 @@
 """What one would use instead of symsafe. In floating point, and without a certificate.
 
-All three get the strongest form of the question: the adversarial reward is eliminated, so that
+All of them get the strongest form of the question: the adversarial reward is eliminated, so that
 pair (s, a) costs ``D (R - EV)+`` and, where the policy takes it, ``D |R - EV|``.
 
 The wheel of PySCIPOpt has no exact mode, so SCIP here is SCIP in floating point; a certificate of
@@ -13,10 +13,12 @@ import itertools
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
-from symsafe import SafetyProblem
+from symsafe import Policy, SafetyProblem
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
+from symsafe.engine.witness import cheapest_witness
 
 __all__ = ["BASELINES"]
 
@@ -76,40 +78,70 @@ def by_z3(problem: SafetyProblem, seconds: float) -> float | None:
     import z3
 
     question = Question.of(problem)
-    mdp = question.mdp
     solver = z3.Optimize()
     solver.set("timeout", int(seconds * 1000))
-    price = [z3.Real(f"V{s}") for s in range(len(mdp.states))]
-    value = [z3.Real(f"U{s}") for s in range(len(mdp.states))]
-    error = [z3.Real(f"e{p}") for p in range(len(mdp.pair_states))]
-    take = [z3.Bool(f"take{p}") for p in range(len(mdp.pair_states))]
-
-    def number(x: Fraction) -> z3.RatNumRef:
-        return z3.Q(x.numerator, x.denominator)
-
-    def shaped(p: int, s: int, potential: list[z3.ArithRef]) -> z3.ArithRef:
-        ahead = [number(question.discount * x) * potential[t] for t, x in question.successors[p]]
-        return potential[s] - z3.Sum(ahead)
-
-    for row in mdp.pair_ranges:
-        solver.add(z3.Or([take[p] for p in row]))
-    for p, s in enumerate(mdp.pair_states):
-        gap = number(question.rewards[p]) - shaped(p, s, price)
-        solver.add(error[p] >= gap, error[p] >= 0, z3.Implies(take[p], error[p] >= -gap))
-        back = number(question.rewards[p]) - shaped(p, s, value)
-        solver.add(z3.Implies(take[p], back == 0))
-    start = [number(p) * u for p, u in zip(question.initial, value, strict=True)]
-    solver.add(z3.Sum(start) <= number(question.bad_return))
-    cost = z3.Sum([number(w) * e for w, e in zip(question.weights, error, strict=True)])
-    objective = solver.minimize(cost)
+    objective = solver.minimize(_encoded(z3, question, solver))
     if solver.check() != z3.sat:
         return None
-    found = objective.value()
-    return float(found.as_fraction() / question.reward_range)
+    return float(objective.value().as_fraction() / question.reward_range)
+
+
+def by_cvc5(problem: SafetyProblem, seconds: float) -> float | None:
+    """cvc5 on the same encoding: asked for a cheaper policy until there is none."""
+    from cvc5 import pythonic
+
+    question = Question.of(problem)
+    end, best = time.monotonic() + seconds, None
+    solver = pythonic.Solver()
+    cost = _encoded(pythonic, question, solver)
+    take = [pythonic.Bool(f"take{p}") for p in range(len(question.rewards))]
+    while (left := end - time.monotonic()) > 0:
+        solver.setOption("tlimit-per", str(int(left * 1000) + 1))
+        answer = solver.check()
+        if answer == pythonic.unsat:
+            return best
+        if answer != pythonic.sat:
+            return None
+        model = solver.model()
+        taken = [pythonic.is_true(model.evaluate(x, model_completion=True)) for x in take]
+        actions = [taken[row.start : row.stop].index(True) for row in question.mdp.pair_ranges]
+        policy = Policy.deterministic(question.mdp, tuple(actions))
+        found = cheapest_witness(question, policy).cost
+        best = float(found / question.reward_range)
+        solver.add(cost < pythonic.Q(found.numerator, found.denominator))
+    return None
+
+
+def _encoded(smt: Any, question: Question, solver: Any) -> Any:
+    """Add the direct encoding to a solver of z3 or of a library like it; return the cost."""
+    mdp = question.mdp
+    price = [smt.Real(f"V{s}") for s in range(len(mdp.states))]
+    value = [smt.Real(f"U{s}") for s in range(len(mdp.states))]
+    error = [smt.Real(f"e{p}") for p in range(len(mdp.pair_states))]
+    take = [smt.Bool(f"take{p}") for p in range(len(mdp.pair_states))]
+
+    def number(x: Fraction) -> Any:
+        return smt.Q(x.numerator, x.denominator)
+
+    def shaped(p: int, s: int, potential: list[Any]) -> Any:
+        ahead = [number(question.discount * x) * potential[t] for t, x in question.successors[p]]
+        return potential[s] - smt.Sum(ahead)
+
+    for row in mdp.pair_ranges:
+        solver.add(smt.Or([take[p] for p in row]))
+    for p, s in enumerate(mdp.pair_states):
+        gap = number(question.rewards[p]) - shaped(p, s, price)
+        solver.add(error[p] >= gap, error[p] >= 0, smt.Implies(take[p], error[p] >= -gap))
+        back = number(question.rewards[p]) - shaped(p, s, value)
+        solver.add(smt.Implies(take[p], back == 0))
+    start = [number(p) * u for p, u in zip(question.initial, value, strict=True)]
+    solver.add(smt.Sum(start) <= number(question.bad_return))
+    return smt.Sum([number(w) * e for w, e in zip(question.weights, error, strict=True)])
 
 
 BASELINES: dict[str, Callable[[SafetyProblem, float], float | None]] = {
     "scip": by_scip,
     "z3": by_z3,
+    "cvc5": by_cvc5,
     "enumeration": by_enumeration,
 }

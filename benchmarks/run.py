@@ -48,7 +48,7 @@ CELLS = (*RANDOM, "zeros-10x4", "cover-7x1", "bandit-50x4", "grid-4x4", "grid-5x
 LARGE = (("40x4", "1/10"), ("25x4", "1/2"), ("20x4", "9/10"), ("grid-6x6", "1/10"))
 LARGE = (*LARGE, ("grid-6x6", "1/2"), ("grid-6x6", "9/10"))
 LARGE_DECISIONS = (("60x4", "1/10"), ("40x4", "1/2"), ("25x4", "9/10"))
-REACH = {"z3": {"7x3"}, "enumeration": {"7x3", "10x4", "grid-4x4"}}
+REACH = {"z3": {"7x3"}, "cvc5": {"7x3"}, "enumeration": {"7x3", "10x4", "grid-4x4"}}
 
 
 @dataclass(frozen=True)

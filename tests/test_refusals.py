@@ -119,7 +119,7 @@ def test_exponents_beyond_the_limit_are_not_judged() -> None:
         checker.exp_bound(Fraction(10**6), 64, up=True)
 
 
-@pytest.mark.parametrize("value", [{"kind": "l7"}, {}, [], "tv"])
+@pytest.mark.parametrize("value", [{"kind": "l7"}, {}, [], "tv", "reference alone"])
 def test_a_regularizer_is_of_a_known_kind(value: object) -> None:
     """Anything else is malformed."""
     mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
@@ -128,6 +128,8 @@ def test_a_regularizer_is_of_a_known_kind(value: object) -> None:
     certificate = radius(problem).certificate
     assert certificate is not None
     document = json.loads(certificate.to_json())
+    if value == "reference alone":
+        value = document["problem"]["regularizer"] | {"kind": "l7"}
     document["problem"]["regularizer"] = value
     assert refused(document).rule == "format"
 
@@ -215,6 +217,10 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
             np.array(2), np.array([1, 1]), np.array([0, 1, 2, 3]), np.array([2**61] * 4), 1
         ),
         "data",
+    ),
+    "lists of several lengths": (
+        lambda: BanditArrays(np.array(2), np.array([1]), [[1], [1, 2]], np.array([1, 1]), 1),  # type: ignore[arg-type]
+        "reward",
     ),
     "an unknown key of arrays": (lambda: BanditArrays.from_document({"extra": 1}), "extra"),
     "a missing key of arrays": (

@@ -264,6 +264,14 @@ def test_a_limit_on_cells_or_time_leaves_the_answer_unknown() -> None:
     assert (found.answer, found.certificate, found.stopped) == ("unknown", None, "time limit")
 
 
+def test_sets_say_what_they_are() -> None:
+    """How many rows or members they have."""
+    problem, among = bandit()
+    assert repr(among) == f"DataSet({len(among.rows)} rows)"
+    assert repr(DataSet.mixture([problem.data])) == "DataSet(mixtures of 1)"
+    assert repr(DataSet(problem.mdp)) == "DataSet(all distributions)"
+
+
 def test_bad_levels_sets_and_data_are_refused() -> None:
     """With the field."""
     problem, among = bandit()
