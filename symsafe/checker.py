@@ -851,7 +851,9 @@ class Soft:
         step = "problem.regularizer"
         body = record(problem.regularizer, ("kind", "weight", "reference"), step)
         self.problem, self.metric = problem, problem.metric
-        self.bits = max(bits, MIN_BITS)
+        self.bits = bits
+        if bits < MIN_BITS:
+            raise Malformed("evidence.bits", f"expected at least {MIN_BITS}")
         weight = number(body["weight"], f"{step}.weight")
         need(weight, "more than", ZERO, f"{step}.weight", "problem", "weight")
         self.scale = weight * (1 - problem.discount)  # lambda'
@@ -1163,6 +1165,7 @@ class CurveTree(Tree):
         if soft.metric == "returns":
             need(problem.discount, "exactly", ZERO, step, "gap", "discount")
         flow = problem.entries(body["flow"], f"{step}.flow", "gap")
+        need(min(flow.values(), default=ZERO), "at least", ZERO, step, "gap.2", "least flow")
         u = problem.vector(body["value"], f"{step}.value")
         goal = [kappa * weight for weight in problem.initial.values]
         problem.balance(flow, goal, step, "gap.1")
@@ -1171,7 +1174,6 @@ class CurveTree(Tree):
             mass, total = sum((flow.get(p, ZERO) for p in pairs), ZERO), ZERO
             for p in pairs:
                 y, what = flow.get(p, ZERO), "flow of ({}, {})".format(*problem.place[p])
-                need(y, "at least", ZERO, step, "gap.2", what)
                 need(y, "at most", problem.data[p], step, "gap.2", what)
                 least = kappa * scope.upper.get(p, problem.horizon) - problem.data[p]
                 need(y, "at least", least, step, "gap.2", what)
@@ -1583,6 +1585,8 @@ class Family(Shape):
     def successors(self, value: object, step: str) -> list[tuple[int, Function]]:
         row = [items(entry, step, 2) for entry in items(value, step)]
         read = [(index(t, self.size, step), self.conditions.read(x, step)) for t, x in row]
+        if any(t >= later for (t, _), (later, _) in zip(read, read[1:], strict=False)):
+            raise Rejected(step, "problem", "successors must increase")
         self.conditions.distribution([x for _, x in read], step)
         return read
 

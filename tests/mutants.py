@@ -5,14 +5,21 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 from instances import random_instance, to_problem
 from oracle import Instance, safety_radius
+from regularised_oracle import Penalty as OraclePenalty
+from regularised_oracle import reference_occupancy, regularised_radius
 from test_bandit import random_bandit
 from test_coverage import distance, greatest
+from test_family import decided_boxes, well_formed_families
+from test_kl import lasting, random_problem
+from test_regularised import EXACT, regularised
 from test_robust import least_radius
 from test_samples import MOST, fewest_by_trying
 
@@ -27,6 +34,7 @@ from symsafe import (
     decide_all,
     fewest_samples,
     radius,
+    region,
     repair,
 )
 from symsafe.certificate import bandit_certificate
@@ -57,6 +65,9 @@ def certificates(seed: int) -> Iterator[Json]:
     outcome = solve_bandit(bandit)
     claim = {"kind": "radius", "lower": str(outcome.lower), "upper": str(outcome.upper)}
     found.append(bandit_certificate(bandit, claim, outcome))
+    found += about_penalties(seed)
+    (family,) = well_formed_families(1, start=7 * seed)
+    found.append(region(family, cell_limit=20, target="9/10").certificate)
     for certificate in found:
         if certificate is not None:
             yield json.loads(certificate.to_json())
@@ -89,6 +100,19 @@ def about_sets(random: Random, problem: SafetyProblem) -> Iterator[Certificate |
             for share in (Fraction(1, 50), Fraction(99, 100)):
                 yield decide_all(at(problem, best.lower * share), among).certificate
             yield fewest_samples(asked).certificate
+
+
+def about_penalties(seed: int) -> Iterator[Certificate | None]:
+    """Radius and decisions with an exact regularizer, and with KL in one of five ways."""
+    metric = ("returns", "mse", "preferences", None, None)[seed % 6 - 1]
+    soft = random_problem(seed, metric) if seed % 6 else lasting(seed)
+    for problem in (regularised(seed, EXACT[seed % 4])[0], soft):
+        found = radius(problem)
+        yield found.certificate
+        if found.lower:
+            yield decide(replace(problem, epsilon=found.lower * Fraction(2, 3))).certificate
+        if found.upper:
+            yield decide(replace(problem, epsilon=found.upper * 2)).certificate
 
 
 def places(value: Json, path: Path = ()) -> Iterator[Path]:
@@ -150,7 +174,8 @@ def mutant(random: Random, document: Json, others: list[Json]) -> tuple[Json, st
         what = f"the {part} of another"
     else:
         claim = changed["claim"]
-        key = random.choice([k for k in ("epsilon", "lower", "upper", "regret") if k in claim])
+        named = ("epsilon", "lower", "upper", "regret", "safe", "unsafe", "undecided")
+        key = random.choice([k for k in named if isinstance(claim.get(k), str)])
         claim[key] = nudged(random, claim[key])
         what = f"the claim's {key}"
     if random.random() < 0.97 and isinstance(changed.get("problem"), dict):
@@ -174,8 +199,12 @@ def is_true(document: Json) -> bool | None:
         problem = Certificate(document).problem()
     except InputError:  # integers beyond those that arrays hold
         return None
+    if claim["kind"] == "region":
+        return _region_is(problem, document)
     if len(problem.mdp.pairs) > 8:
         return None
+    if problem.regularizer is not None:
+        return _regularised_is(problem, claim)
     bounds = {k: Fraction(v) for k, v in claim.items() if k in ("epsilon", "lower", "upper")}
     low, high = bounds.get("lower"), bounds.get("upper")
     kind, epsilon = claim["kind"], bounds.get("epsilon")
@@ -207,6 +236,74 @@ def is_true(document: Json) -> bool | None:
     if kind == "radius":
         return low <= truth <= high
     return (truth <= epsilon) == (kind == "unsafe")
+
+
+def _region_is(problem: SafetyProblem, document: Json) -> bool | None:
+    """Decide one random point of some cells."""
+    random, found = Random(document["digest"]), None
+    for box, kind in decided_boxes(document):
+        point = {
+            name: low + (high - low) * Fraction(random.randint(1, 99), 100)
+            for name, (low, high) in zip(problem.mdp.parameters.names, box, strict=True)
+        }
+        if problem.mdp.parameters.contains(point):
+            found = True
+            try:
+                if decide(problem.at(**point)).answer != kind:
+                    return False
+            except InputError:  # no problem there
+                return False
+    return found
+
+
+def _regularised_is(problem: SafetyProblem, claim: Json) -> bool | None:
+    """Compare with a brute force in floats, or for KL with bounds of the package; None if open."""
+    asked = {key: Fraction(x) for key, x in claim.items() if key not in ("kind", "regret")}
+    try:
+        low, high = _bounds(replace(problem, epsilon=None))
+    except InputError:  # a regret that no optimum has
+        return None
+    least = asked.get("lower", asked.get("epsilon") if claim["kind"] == "safe" else None)
+    most = asked.get("upper", asked.get("epsilon") if claim["kind"] == "unsafe" else None)
+    if (least is not None and least > high) or (most is not None and most < low):
+        return False
+    if (least is None or least <= low) and (most is None or most >= high):
+        return True
+    return None
+
+
+@lru_cache(maxsize=1000)
+def _bounds(problem: SafetyProblem) -> tuple[float, float]:
+    penalty, mdp = problem.regularizer, problem.mdp
+    assert penalty is not None
+    if penalty.kind == "kl":
+        found = radius(problem)
+        return float(found.lower), float("inf") if found.upper is None else float(found.upper)
+    instance = Instance(
+        successors=mdp.successors,
+        rewards=mdp.rewards,
+        pair_states=mdp.pair_states,
+        initial=mdp.initial,
+        discount=mdp.discount,
+        weights=problem.data.weights,
+        regret=problem.regret,
+    )
+    if len(mdp.pairs) > (4 if penalty.kind == "tv" else 5):
+        return 0.0, float("inf")
+    nothing = (Fraction(0),) * len(mdp.pairs)
+    if penalty.kind == "linear":
+        given = OraclePenalty(penalty.weight, penalty.coefficients, nothing, nothing, nothing)
+    else:
+        rho = reference_occupancy(instance, penalty.reference.probabilities)
+        q = {
+            "l2": (Fraction(1),) * len(rho),
+            "chi2": tuple(1 / x if x else Fraction(0) for x in rho),
+            "tv": nothing,
+        }[penalty.kind]
+        m = (Fraction(1, 2),) * len(rho) if penalty.kind == "tv" else nothing
+        given = OraclePenalty(penalty.weight, nothing, q, m, rho)
+    truth = regularised_radius(instance, given)
+    return truth - 1e-6, truth + 1e-6
 
 
 def _set(problem: SafetyProblem, value: Json) -> DataSet:

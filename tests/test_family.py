@@ -659,6 +659,8 @@ def test_the_problem_itself_must_be_well_formed() -> None:
     assert with_problem(discount=[[["1", 1]], []])[1] == "divisor"
     assert with_problem(discount=[[["1", 1]], [["1", 1]]])[1] == "divisor"
     assert with_problem(reward=[[p, one_minus_p]])[1] != "format"
+    twice = [[[[0, "1/2"], [0, "1/2"]], [[0, "1"]]]]
+    assert with_problem(transitions=twice) == ("problem.transitions[0][0]", "problem")
 
 
 def test_claims_out_of_range_are_refused() -> None:

@@ -566,6 +566,7 @@ CORRUPTIONS: list[tuple[str, Change, str]] = [
     ("None", put("evidence", "witness", "policy_value", 0, "1"), "witness.3"),
     ("None", put("evidence", "witness", "reward", 0, 0, "0"), "witness.3"),
     ("None", put("evidence", "bits", 4097), "format"),
+    ("None", put("evidence", "bits", 15), "format"),
     ("None", put("evidence", "level", "1"), "format"),
     ("mse", put("evidence", "level", "1/100"), "level"),
     ("mse", put("evidence", "level", more), "multiplier"),
@@ -635,6 +636,30 @@ def test_problems_out_of_place_are_refused(
     with pytest.raises(checker.Rejected) as caught:
         checker.check(document)
     assert caught.value.rule == rule
+
+
+def test_flows_of_both_signs_in_a_state_that_is_never_met_are_refused() -> None:
+    """Their sum is 0 there, and no share of it can be taken."""
+    reference = {s: {"a": "1/2", "b": "1/2"} for s in ("s", "t")}
+    mdp = MDP.bandit({"s": {"a": 0, "b": 1}, "t": {"a": 0, "b": 1}}, initial={"s": 1})
+    data = {"s": {"a": "2/5", "b": "2/5"}, "t": {"a": "1/5"}}
+    problem = SafetyProblem(
+        mdp,
+        DataDistribution.from_table(mdp, data),
+        "1/2",
+        "1/10",
+        Regularizer.from_table(mdp, {"kind": "kl", "weight": 1, "reference": reference}),
+    )
+    document = json.loads(decide(problem).certificate.to_json())
+    flow = [[0, 0, "2/5"], [1, 0, "1/5"], [1, 1, "-1/5"]]
+    gap = {"flow": flow, "kappa": "2/5", "price": "0", "value": ["1", "1"]}
+    document["claim"]["kind"] = "safe"
+    curves = [{"points": [["0", "0"]], "pieces": []}, {"points": [], "pieces": []}]
+    document["evidence"] |= {"tree": [{"gap": gap}], "curves": curves}
+    document["evidence"].pop("witness", None)
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert caught.value.rule == "gap.2"
 
 
 def test_a_policy_whose_regret_only_nearly_reaches_the_level_is_no_witness() -> None:

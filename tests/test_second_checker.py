@@ -26,25 +26,31 @@ def test_both_accept_what_the_package_certifies(seed: int) -> None:
     """For a random instance, every kind of claim that it has, and a bandit as lists."""
     for document in certificates(seed):
         assert refusal(document) is None
-        assert second_checker.reason(document) is None
+        assert second_checker.verdict(document)[0] != "refused"
 
 
 def test_all_kinds_occur() -> None:
     """Among the first instances."""
-    assert {d["claim"]["kind"] for seed in range(8) for d in certificates(seed)} == KINDS
+    missing = set(KINDS)
+    for seed in range(8):
+        missing -= {d["claim"]["kind"] for d in certificates(seed)}
+        if not missing:
+            return
+    assert not missing
 
 
 @pytest.mark.parametrize("batch", range(6))
 def test_both_judge_spoilt_certificates_alike(batch: int) -> None:
-    """2,400 mutants in all; what is accepted is true by enumeration, or too large for that."""
+    """2,400 mutants in all; what is accepted is true by an oracle, or too large for that."""
     random = Random(batch)
-    pool = [d for seed in range(3 * batch, 3 * batch + 3) for d in certificates(100 + seed)]
-    accepted = decided = 0
+    pool = [d for seed in range(2 * batch, 2 * batch + 2) for d in certificates(100 + seed)]
+    accepted = decided = left_open = 0
     for _ in range(400):
         changed, what = mutant(random, random.choice(pool), pool)
         first = refusal(changed)
-        if second_checker.supports(changed):
-            assert (first is None) == (second_checker.reason(changed) is None), (what, first)
+        second, why = second_checker.verdict(changed)
+        left_open += second == "open"
+        assert second in ("open", "refused" if first else "accepted"), (what, first, why)
         if first is None:
             accepted += 1
             if accepted % 5 == 0:
@@ -53,10 +59,11 @@ def test_both_judge_spoilt_certificates_alike(batch: int) -> None:
                 assert truth is not False, what
     assert 0 < accepted < 200
     assert decided
+    assert left_open < 10
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_neither_reads_what_is_no_document(value: object) -> None:
     """Nor breaks on it."""
     assert refusal(value) is not None
-    assert second_checker.reason(value) is not None
+    assert second_checker.verdict(value)[0] == "refused"
