@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import second_checker
-from mutants import certificates, is_true, mutant
+from mutants import certificates, is_true, mutant, title
 
 from symsafe import checker
 
@@ -74,16 +74,6 @@ def campaign(batch: int, seed: int) -> tuple[Counter[Row], list[str]]:
             wrong.append(f"{found}: a wrong claim is accepted")
         counts[kind, {True: "true", False: "wrong", None: "not decided"}[known[key]]] += 1
     return counts, wrong
-
-
-def title(document: dict[str, Any]) -> str:
-    """The kind of claim, with what is special about its problem."""
-    problem, special = document["problem"], []
-    if isinstance(problem["actions"], str):
-        special.append("lists")
-    if "regularizer" in problem:
-        special += [problem["regularizer"]["kind"], problem.get("metric", "")]
-    return ", ".join([document["claim"]["kind"], *filter(None, special)])
 
 
 def main() -> int:

@@ -1001,8 +1001,9 @@ class CurveTree(Tree):
             body = record(curve, ("points", "pieces"), step)
             if self.problem.initial.top[s] and not self.problem.discount:
                 self.curves[s] = self.points(s, body, step)
-            elif body["points"] or body["pieces"]:
-                raise Rejected(step, "curves", "no points are due for this state")
+            else:  # no points are due for this state
+                items(body["points"], f"{step}.points", 0)
+                items(body["pieces"], f"{step}.pieces", 0)
         super().check(value)
 
     def points(self, s: int, body: dict[str, object], step: str) -> list[tuple[Fraction, Fraction]]:

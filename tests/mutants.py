@@ -115,6 +115,16 @@ def about_penalties(seed: int) -> Iterator[Certificate | None]:
             yield decide(replace(problem, epsilon=found.upper * 2)).certificate
 
 
+def title(document: Json) -> str:
+    """The kind of claim, with what is special about its problem."""
+    problem, special = document["problem"], []
+    if isinstance(problem["actions"], str):
+        special.append("lists")
+    if "regularizer" in problem:
+        special += [problem["regularizer"]["kind"], problem.get("metric", "")]
+    return ", ".join([document["claim"]["kind"], *filter(None, special)])
+
+
 def places(value: Json, path: Path = ()) -> Iterator[Path]:
     """Yield the places of all values inside a document."""
     entries: Any = ()

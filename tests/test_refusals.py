@@ -84,7 +84,7 @@ def test_no_curve_is_due_where_the_discount_is_not_zero(valid: dict[str, Documen
     """The soft control rules have none."""
     document = copy.deepcopy(valid["lasting"])
     document["evidence"]["curves"][0]["points"] = [["0", "0"]]
-    assert refused(document).rule == "curves"
+    assert refused(document).step == "evidence.curves[0].points"
 
 
 def test_trajectory_returns_have_a_gap_bound_for_bandits_alone(valid: dict[str, Document]) -> None:

@@ -1,0 +1,49 @@
+"""Cases for any checker (benchmarks/conformance.py writes them): right ones and spoilt ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import second_checker
+
+from symsafe import checker
+
+CASES: list[dict[str, Any]] = json.loads(
+    gzip.decompress((Path(__file__).parent / "conformance.json.gz").read_bytes())
+)
+SORTS = sorted({case["sort"] for case in CASES})
+
+
+def test_more_cases_are_refused_than_accepted() -> None:
+    """Of every sort there are both, and of every rule of the checker a refusal."""
+    refused = [case for case in CASES if case["refused"]]
+    assert len(refused) > len(CASES) / 2
+    assert {case["sort"] for case in refused} == set(SORTS)
+    assert {case["sort"] for case in CASES if not case["refused"]} == set(SORTS)
+    assert {case["document"]["claim"]["kind"] for case in CASES if not case["refused"]} == set(
+        second_checker.KINDS
+    )
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_checker_accepts_and_refuses_as_it_should(sort: str) -> None:
+    """Refusals name the step and the rule."""
+    for case in (case for case in CASES if case["sort"] == sort):
+        found = None
+        try:
+            checker.check(case["document"])
+        except checker.Rejected as refusal:
+            found = [refusal.step, refusal.rule]
+        assert found == case["refused"]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_second_checker_does_likewise(sort: str) -> None:
+    """It has no steps; no case leaves it in doubt."""
+    for case in (case for case in CASES if case["sort"] == sort):
+        expected = "refused" if case["refused"] else "accepted"
+        assert second_checker.verdict(case["document"])[0] == expected
