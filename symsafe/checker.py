@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, comb, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
@@ -37,7 +37,7 @@ from typing import TypeVar
 MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16  # of the text, unpacked
 GZIP = b"\x1f\x8b"
 MAX_COMMON_BITS = 4_000_000  # in the common denominator of one list
-NUMBER = re.compile(r"(-?)(0|[1-9][0-9]{0,19999})(?:/([1-9][0-9]{0,19999}))?")
+NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,19999}))(?:/([1-9][0-9]{0,19999}))?")
 INDEX = re.compile(r"[0-9]{1,9}")
 INTEGERS = re.compile(r"-?[0-9]{1,30}(?: -?[0-9]{1,30})*+")
 STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -182,10 +182,12 @@ def names(value: object, step: str) -> int:
     return len(found)
 
 
-def natural(digits: str) -> int:
+def read_integer(digits: str) -> int:
     """Read decimal digits, in pieces: Python limits the length of an integer that it reads."""
     if len(digits) <= 600:
         return int(digits)
+    if digits.startswith("-"):
+        return -read_integer(digits[1:])
     value = 0
     for start in range(0, len(digits), 600):
         piece = digits[start : start + 600]
@@ -196,14 +198,16 @@ def natural(digits: str) -> int:
 def parts_of(value: object, step: str) -> tuple[int, int]:
     """Read a number, in its one canonical form: numerator and denominator, without a divisor."""
     match = NUMBER.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match[0] == "-0" or match[3] == "1":
+    if match is None or match[0] == "-0" or match[2] == "1":
         shown = ascii(value)[:60] if isinstance(value, str) else type(value).__name__
         raise Malformed(step, f'found {shown}; expected a number such as "-3" or "2/3"')
-    numerator = natural(match[2])
-    denominator = 1 if match[3] is None else natural(match[3])
+    numerator = read_integer(match[1])
+    if match[2] is None:
+        return numerator, 1
+    denominator = read_integer(match[2])
     if gcd(numerator, denominator) != 1:
         raise Malformed(step, f"found {match[0][:60]!r}; expected lowest terms")
-    return -numerator if match[1] else numerator, denominator
+    return numerator, denominator
 
 
 def number(value: object, step: str) -> Fraction:
@@ -335,9 +339,9 @@ class Problem(Shape):
         return found
 
     def balance(
-        self, flow: Mapping[int, Fraction | int], goal: list[Fraction], step: str, rule: str
+        self, flow: Mapping[int, Fraction | int], factor: Fraction, step: str, rule: str
     ) -> None:
-        """Refuse a flow y unless E^T y is the goal.
+        """Refuse a flow y unless E^T y is the initial distribution, times a factor.
 
         In integers: y(p) / (scale of row p) = z / scale.
         """
@@ -348,10 +352,11 @@ class Problem(Shape):
             z = y.numerator * (scale // (y.denominator * row.scale))
             for t, e in zip(states, row.top, strict=True):
                 found[t] += e * z
-        for t, weight in enumerate(goal):
-            if found[t] * weight.denominator != weight.numerator * scale:
-                what = f"balance of state {t}"
-                need(Fraction(found[t], scale), "exactly", weight, step, rule, what)
+        left, right = factor.denominator * self.initial.scale, factor.numerator * scale
+        for t, weight in enumerate(self.initial.top):
+            if found[t] * left != weight * right:
+                what, goal = f"balance of state {t}", factor * self.initial.values[t]
+                need(Fraction(found[t], scale), "exactly", goal, step, rule, what)
 
     def vector(self, value: object, step: str) -> Vector:
         """Read a list with one number per state."""
@@ -548,9 +553,7 @@ class Tree:
         values = Vector(list(written.values()), step)
         flow = dict(zip(written, (z * unit.denominator for z in values.top), strict=True))
         scale, coupled = values.scale * unit.numerator, kappa > 0
-        start = kappa * scale
-        goal = [start * weight if coupled else ZERO for weight in problem.initial.values]
-        problem.balance(flow, goal, step, "circulation.1")
+        problem.balance(flow, kappa * scale, step, "circulation.1")
         for p, z in flow.items():  # 2. and the first half of 3.; an omitted pair, 0, meets them
             s, a = problem.place[p]
             forced = scope.allowed[s] == (p,)
@@ -600,15 +603,18 @@ class Tree:
             h = problem.vector(heights, at)
             if h.top[s] != h.scale:
                 need(h.values[s], "exactly", ONE, at, "hitting", f"bound at its state {s}")
-            start, relation = problem.mean(h), "at least" if side == "upper" else "at most"
+            relation = "at least" if side == "upper" else "at most"
+            fits = RELATIONS[relation]
             for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs if t != s):
-                if not RELATIONS[relation](problem.scaled_shift(h, p), 0):
+                if not fits(problem.scaled_shift(h, p), 0):
                     x, y = h.values[t], h.values[t] - problem.shift(h, p)
                     raise refusal(x, relation, y, at, "hitting", f"bound at state {t}")
+            start = max(0, sum(map(mul, problem.initial.top, h.top)))
             for p in scope.allowed[s]:  # h(s) = 1, so (Eh)(p) is the divisor
-                divisor = problem.shift(h, p)
-                need(divisor, "more than", ZERO, at, "hitting", "divisor")
-                bounds[side][p] = max(ZERO, start / divisor)
+                divisor, row = problem.scaled_shift(h, p), problem.shifts[p][1]
+                if divisor <= 0:
+                    need(problem.shift(h, p), "more than", ZERO, at, "hitting", "divisor")
+                bounds[side][p] = Fraction(start * row.scale, problem.initial.scale * divisor)
         return replace(scope, upper=bounds["upper"], lower=bounds["lower"])
 
 
@@ -643,7 +649,7 @@ class Regularizer:
         at = "evidence.reference"
         visits = problem.vector(evidence["reference"], at).values
         flow = {p: visits[s] * given[p] for p, (s, _) in enumerate(problem.place)}
-        problem.balance(flow, problem.initial.values, at, "reference")
+        problem.balance(flow, ONE, at, "reference")
         self.rho = [(1 - problem.discount) * flow[p] for p in range(len(given))]
         if kind == "chi2":
             for s in problem.reached(set(range(len(given)))):
@@ -680,9 +686,7 @@ def check_regularised_witness(
     errors = [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
     check_cost(problem, errors, budget)
     need(min(visits), "at least", ZERO, f"{step}.occupancy", "witness.2", "least occupancy")
-    problem.balance(
-        dict(enumerate(visits)), problem.initial.values, f"{step}.occupancy", "witness.2"
-    )
+    problem.balance(dict(enumerate(visits)), ONE, f"{step}.occupancy", "witness.2")
     share = [(1 - problem.discount) * x for x in visits]
     regularizer.slope(slope, share, f"{step}.slope", "witness.2")
     for p, (s, a) in enumerate(problem.place):
@@ -733,7 +737,7 @@ class CaseTree(Tree):
         flow = problem.entries(body["flow"], f"{step}.flow", "dual")
         bounds = problem.entries(body["bounds"], f"{step}.bounds", "dual")
         u = problem.vector(body["value"], f"{step}.value")
-        problem.balance(flow, [ZERO] * problem.size, step, "dual.1")
+        problem.balance(flow, ZERO, step, "dual.1")
         for p, w in flow.items():
             what = "flow of ({}, {})".format(*problem.place[p])
             need(w, "at most", problem.data[p], step, "dual.2", what)
@@ -766,8 +770,7 @@ class CaseTree(Tree):
             problem.entries(body[key], f"{step}.{key}", "gap") for key in ("flow", "at", "slope")
         )
         u = problem.vector(body["value"], f"{step}.value")
-        goal = [kappa * weight for weight in problem.initial.values]
-        problem.balance(flow, goal, step, "gap.1")
+        problem.balance(flow, kappa, step, "gap.1")
         for p, y in flow.items():
             what = "flow of ({}, {})".format(*problem.place[p])
             need(y, "at least", ZERO, step, "gap.2", what)
@@ -869,8 +872,8 @@ class Soft:
                 at = f"problem.data[{s}][{a}]"
                 due = mass[s] * self.reference[p]
                 need(problem.data[p], "exactly", due, at, "metric", "data of the reference")
-            goal = [(1 - problem.discount) * x for x in problem.initial.values]
-            problem.balance(dict(enumerate(problem.data)), goal, "problem.data", "metric")
+            visits = dict(enumerate(problem.data))
+            problem.balance(visits, 1 - problem.discount, "problem.data", "metric")
         if self.metric == "preferences":
             need(problem.discount, "exactly", ZERO, "problem.metric", "metric", "discount")
 
@@ -1168,8 +1171,7 @@ class CurveTree(Tree):
         flow = problem.entries(body["flow"], f"{step}.flow", "gap")
         need(min(flow.values(), default=ZERO), "at least", ZERO, step, "gap.2", "least flow")
         u = problem.vector(body["value"], f"{step}.value")
-        goal = [kappa * weight for weight in problem.initial.values]
-        problem.balance(flow, goal, step, "gap.1")
+        problem.balance(flow, kappa, step, "gap.1")
         cost = -kappa * (problem.mean(u) + price * self.bad)
         for s, pairs in enumerate(problem.pairs):
             mass, total = sum((flow.get(p, ZERO) for p in pairs), ZERO), ZERO
@@ -1586,7 +1588,7 @@ class Family(Shape):
     def successors(self, value: object, step: str) -> list[tuple[int, Function]]:
         row = [items(entry, step, 2) for entry in items(value, step)]
         read = [(index(t, self.size, step), self.conditions.read(x, step)) for t, x in row]
-        if any(t >= later for (t, _), (later, _) in zip(read, read[1:], strict=False)):
+        if any(t >= later for (t, _), (later, _) in pairwise(read)):
             raise Rejected(step, "problem", "successors must increase")
         self.conditions.distribution([x for _, x in read], step)
         return read
