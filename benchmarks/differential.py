@@ -5,8 +5,10 @@
 
 Per seed: the certified radius of the policy tree equals enumeration of policies and bases
 (tests/oracle.py); decisions at, just below and just above it are right; certificates pass the
-checker. Every 20th seed: z3's answer as well. Every 5th: the metamorphic relations
-(tests/relations.py). A failure is printed with its seed; the exit status is then 1.
+checker. Every 4th seed: the compiled search as well, every 20th z3. Every 5th: the metamorphic
+relations (tests/relations.py). Every 41st: all other problems and claims (tests/mutants.py:
+bandits as arrays, regularizers, KL, families, sets of distributions, samples), each against its
+oracle. A failure is printed with its seed; the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from instances import random_instance, to_problem
+from mutants import certificates, is_true, title
 from oracle import Instance, safety_radius
 from relations import check_relations
 
 from symsafe import decide, radius
+from symsafe.engine.fast import fast_search
+from symsafe.engine.limits import Limits
+from symsafe.engine.question import Question
 
 BLOCK = 50
 
@@ -53,6 +59,12 @@ def failures(seed: int, count: Counter[str]) -> list[str]:
         verdict = decide(to_problem(instance, truth * factor))
         if verdict.answer != ("safe" if factor < 1 else "unsafe"):
             wrong.append(f"decision at {factor}")
+    if seed % 4 == 0:
+        count["compiled search"] += 1
+        question = Question.of(to_problem(instance))
+        outcome = fast_search(question, Limits())
+        if not outcome.lower == outcome.witness.cost == truth * question.reward_range:
+            wrong.append("compiled search")
     if seed % 20 == 0:
         count["z3"] += 1
         if radius(to_problem(instance), engine="smt").lower != truth:
@@ -60,6 +72,12 @@ def failures(seed: int, count: Counter[str]) -> list[str]:
     if seed % 5 == 0:
         count["relations"] += 8
         wrong += check_relations(seed, by_tree)
+    if seed % 41 == 0:
+        for document in certificates(seed):
+            kind, found = title(document), is_true(document)
+            count[f"{kind}{'' if found else ', beyond the oracle'} (all kinds)"] += 1
+            if found is False:
+                wrong.append(kind)
     features = {
         "discount 0": instance.discount == 0,
         "zeros in D": 0 in instance.weights,
@@ -94,7 +112,7 @@ def main() -> int:
             for seed, names in wrong:
                 bad += 1
                 print(f"seed {seed}: {', '.join(names)}", flush=True)
-    for name, number in total.items():
+    for name, number in sorted(total.items()):
         print(f"{name}: {number}")
     print(f"seeds with a disagreement: {bad}")
     return 1 if bad else 0

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from math import inf, isfinite
 from random import Random
 from typing import Any
 
 from instances import random_instance, to_problem
+from kl_oracle import least_cost
 from oracle import Instance, safety_radius
 from regularised_oracle import Penalty as OraclePenalty
 from regularised_oracle import reference_occupancy, regularised_radius
 from test_bandit import random_bandit
 from test_coverage import distance, greatest
 from test_family import decided_boxes, well_formed_families
-from test_kl import lasting, random_problem
+from test_kl import lasting, random_problem, to_bandit
 from test_regularised import EXACT, regularised
 from test_robust import least_radius
 from test_samples import MOST, fewest_by_trying
@@ -39,6 +41,7 @@ from symsafe import (
 )
 from symsafe.certificate import bandit_certificate
 from symsafe.engine.bandit import solve_bandit
+from symsafe.engine.question import Question
 from symsafe.model import SafetyProblem
 from symsafe.model.data_set import DataRow
 
@@ -267,28 +270,35 @@ def _region_is(problem: SafetyProblem, document: Json) -> bool | None:
 
 
 def _regularised_is(problem: SafetyProblem, claim: Json) -> bool | None:
-    """Compare with a brute force in floats, or for KL with bounds of the package; None if open."""
+    """Compare with what another method finds, as near as it comes; None if that leaves it open."""
     asked = {key: Fraction(x) for key, x in claim.items() if key not in ("kind", "regret")}
+    least = asked.get("lower", asked.get("epsilon") if claim["kind"] == "safe" else None)
+    most = asked.get("upper", asked.get("epsilon") if claim["kind"] == "unsafe" else None)
     try:
         low, high = _bounds(replace(problem, epsilon=None))
     except InputError:  # a regret that no optimum has
         return None
-    least = asked.get("lower", asked.get("epsilon") if claim["kind"] == "safe" else None)
-    most = asked.get("upper", asked.get("epsilon") if claim["kind"] == "unsafe" else None)
     if (least is not None and least > high) or (most is not None and most < low):
         return False
-    if (least is None or least <= low) and (most is None or most >= high):
-        return True
-    return None
+    return None if (least and high == inf) or (most is not None and low == 0) else True
 
 
 @lru_cache(maxsize=1000)
 def _bounds(problem: SafetyProblem) -> tuple[float, float]:
+    """Between which the radius lies: by brute force or random search in floats.
+
+    For KL with a discount, and in returns, by the package, in half a second.
+    """
     penalty, mdp = problem.regularizer, problem.mdp
     assert penalty is not None
     if penalty.kind == "kl":
-        found = radius(problem)
-        return float(found.lower), float("inf") if found.upper is None else float(found.upper)
+        if mdp.discount == 0 and problem.metric != "returns":
+            span = float(Question.of(problem).reward_range)
+            found = least_cost(to_bandit(problem), 0, problem.metric)
+            found /= span**2 if problem.metric == "mse" else span
+            return (found / 1.1 - 1e-4, found + 1e-9) if isfinite(found) else (0.0, inf)
+        bounds = radius(problem, time_limit=0.5)
+        return float(bounds.lower), inf if bounds.upper is None else float(bounds.upper)
     instance = Instance(
         successors=mdp.successors,
         rewards=mdp.rewards,
@@ -299,7 +309,7 @@ def _bounds(problem: SafetyProblem) -> tuple[float, float]:
         regret=problem.regret,
     )
     if len(mdp.pairs) > (4 if penalty.kind == "tv" else 5):
-        return 0.0, float("inf")
+        return 0.0, inf
     nothing = (Fraction(0),) * len(mdp.pairs)
     if penalty.kind == "linear":
         given = OraclePenalty(penalty.weight, penalty.coefficients, nothing, nothing, nothing)
