@@ -69,8 +69,8 @@ def model_of(question: Question, guide: Guide, coarse: float) -> kernel.Model:
     model = kernel.Model(
         starts=np.array([*(row.start for row in ranges), pairs], np.int64),
         owner=guide.pair_states.astype(np.int64),
-        first=np.array(first, np.int64),
-        column=np.array(index, np.int64),
+        first=np.array(first, np.uint64),
+        column=np.array(index, np.uint64),
         entry=np.array(entry, np.float64),
         reward=guide.rewards,
         weight=guide.weights * pairs,

@@ -105,7 +105,7 @@ class Maker:
         rounded = np.floor(values * grid) - ceil(self.leaves.horizon) - 1
         model, floats = self.model, rounded / grid
         outlook = model.reward - np.add.reduceat(
-            model.entry * floats[model.column], model.first[:-1]
+            model.entry * floats[model.column], model.first[:-1].astype(np.int64)
         )
         slack = 1e-13 * float(self.leaves.horizon)
         if outlook[place.mask].min() < slack or model.initial @ floats <= model.bad + slack:

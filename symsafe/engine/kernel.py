@@ -54,6 +54,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.uint64]  # no sign, so that indexing need not ask for it
 F = TypeVar("F", bound=Callable[..., object])
 
 OPEN, BRANCHED, VALUE, CIRCULATION, SINGLE = range(5)
@@ -88,8 +89,8 @@ class Model(NamedTuple):
 
     starts: Ints  # (S + 1): the first pair of each state
     owner: Ints  # (n): the state of each pair
-    first: Ints  # (n + 1): where row p of E begins in `column` and `entry`
-    column: Ints
+    first: Places  # (n + 1): where row p of E begins in `column` and `entry`
+    column: Places
     entry: Floats
     reward: Floats  # (n)
     weight: Floats  # (n)
@@ -106,14 +107,15 @@ class Linear(NamedTuple):
     basis: Ints  # (S)
     place: Ints  # (n): position in the basis, or -1
     top: Flags  # (n): whether a non-basic variable is at its upper bound
-    inverse: Floats  # (S, S)
+    inverse: Floats  # (S, S): [state, position in the basis]
     value: Floats  # (S): of the basic variables
     gain: Floats  # (n): reduced costs
     price: Floats  # (S)
     low: Floats  # (n)
     high: Floats  # (n)
     right: Floats  # (S)
-    row: Floats  # (n)
+    rest: Floats  # (S): the right side less what the non-basic variables take
+    row: Floats  # (n): of the tableau, where a variable leaves
 
 
 class Pool(NamedTuple):
@@ -173,6 +175,7 @@ def linear(states: int, pairs: int) -> Linear:
         np.zeros(pairs),
         np.zeros(pairs),
         np.zeros(states),
+        np.zeros(states),
         np.zeros(pairs),
     )
 
@@ -228,8 +231,10 @@ def _invert(matrix: Floats, inverse: Floats) -> bool:
         for i in range(size):
             factor = matrix[i, k]
             if i != k and factor != 0.0:
-                for j in range(size):
+                # To the left of its diagonal row k of the matrix is 0 already.
+                for j in range(k, size):
                     matrix[i, j] -= factor * matrix[k, j]
+                for j in range(size):
                     inverse[i, j] -= factor * inverse[k, j]
     return True
 
@@ -353,13 +358,13 @@ def _factor(m: Model, lp: Linear) -> bool:
         p = lp.basis[k]
         lp.place[p] = k
         for e in range(m.first[p], m.first[p + 1]):
-            matrix[m.column[e], k] = m.entry[e]
+            matrix[k, m.column[e]] = m.entry[e]
     if not _invert(matrix, lp.inverse):
         return False
     for t in range(states):
         lp.price[t] = 0.0
         for k in range(states):
-            lp.price[t] += m.reward[lp.basis[k]] * lp.inverse[k, t]
+            lp.price[t] += m.reward[lp.basis[k]] * lp.inverse[t, k]
     for p in range(pairs):
         lp.gain[p] = 0.0 if lp.place[p] >= 0 else m.reward[p] - _apply(m, p, lp.price)
     return True
@@ -393,82 +398,108 @@ def _settle(lp: Linear) -> None:
 
 
 @_compiled
-def _basics(m: Model, lp: Linear) -> None:
-    """Solve for the basic variables."""
-    states = len(lp.basis)
-    rest = np.empty(states)
-    _copy(lp.right, rest)
+def _take(m: Model, lp: Linear, pair: int, amount: float) -> None:
+    """Take an amount of a variable out of what is left for the basic ones."""
+    for e in range(m.first[pair], m.first[pair + 1]):
+        lp.rest[m.column[e]] -= m.entry[e] * amount
+
+
+@_compiled
+def _leave(m: Model, lp: Linear) -> None:
+    """Fill in what the non-basic variables leave for the basic ones."""
+    _copy(lp.right, lp.rest)
     for p in range(len(lp.place)):
         if lp.place[p] < 0:
             at = lp.high[p] if lp.top[p] else lp.low[p]
             if at != 0.0:
-                for e in range(m.first[p], m.first[p + 1]):
-                    rest[m.column[e]] -= m.entry[e] * at
-    for k in range(states):
-        total = 0.0
-        for t in range(states):
-            total += lp.inverse[k, t] * rest[t]
-        lp.value[k] = total
+                _take(m, lp, p, at)
 
 
 @_compiled
 def _dual(m: Model, lp: Linear) -> int:
-    """Run the dual simplex; return 0 at an optimum, 1 if infeasible, 2 if it gave up."""
+    """Run the dual simplex; return 0 at an optimum, 1 if infeasible, 2 if it gave up.
+
+    Inner loops run along rows of arrays, without sums over them, so that they are vectorised in an
+    order that does not depend on the machine.
+    """
     states, pairs = len(lp.basis), len(lp.place)
-    column, ratio = np.zeros(states), np.zeros(pairs)
+    column, norm = np.zeros(states), np.zeros(states)
+    ratio, able = np.zeros(pairs), np.zeros(pairs + 1, np.int64)
+    wide = np.zeros(pairs, np.bool_)
+    for p in range(pairs):
+        wide[p] = lp.high[p] > lp.low[p]
     _settle(lp)
+    _leave(m, lp)
     pivots = 0
     for _ in range(200 + 20 * states):
-        _basics(m, lp)
+        for k in range(states):
+            lp.value[k] = norm[k] = 0.0
+        for t in range(0, states - 1, 2):  # two at once, as adding waits for the last sum
+            left, next_left = lp.rest[t], lp.rest[t + 1]
+            for k in range(states):
+                x, y = lp.inverse[t, k], lp.inverse[t + 1, k]
+                lp.value[k] += x * left + y * next_left
+                norm[k] += x * x + y * y
+        if states % 2:
+            for k in range(states):
+                x = lp.inverse[states - 1, k]
+                lp.value[k] += x * lp.rest[states - 1]
+                norm[k] += x * x
         leaving, most, excess = -1, 0.0, 0.0
         for k in range(states):
             p = lp.basis[k]
             off = lp.value[k] - lp.high[p]
             if off < 0.0:
                 off = min(0.0, lp.value[k] - lp.low[p])
-            if abs(off) > _TINY:
-                norm = 0.0
-                for t in range(states):
-                    norm += lp.inverse[k, t] * lp.inverse[k, t]
-                if off * off > most * norm:
-                    leaving, most, excess = k, off * off / norm, off
+            if abs(off) > _TINY and off * off > most * norm[k]:
+                leaving, most, excess = k, off * off / norm[k], off
         if leaving < 0:
             return 0
+        for t in range(states):
+            column[t] = lp.inverse[t, leaving]
         sign = 1.0 if excess > 0.0 else -1.0
         for p in range(pairs):
-            ratio[p] = np.inf
-            if lp.place[p] < 0:
-                alpha = 0.0
-                for e in range(m.first[p], m.first[p + 1]):
-                    alpha += lp.inverse[leaving, m.column[e]] * m.entry[e]
-                lp.row[p] = alpha
-                # Above its bound the basic variable falls when a variable with alpha > 0 rises.
-                helps = sign * alpha < -_TINY if lp.top[p] else sign * alpha > _TINY
-                if helps and lp.high[p] > lp.low[p]:
-                    ratio[p] = abs(lp.gain[p] / alpha)
+            alpha = 0.0
+            for e in range(m.first[p], m.first[p + 1]):
+                alpha += column[m.column[e]] * m.entry[e]
+            lp.row[p] = alpha
+        for k in range(states):
+            lp.row[lp.basis[k]] = 0.0
+        count = 0
+        for p in range(pairs):
+            # Above its bound the basic variable falls when a variable with alpha > 0 rises.
+            helps = -sign * lp.row[p] if lp.top[p] else sign * lp.row[p]
+            able[count] = p
+            count += 1 if wide[p] & (helps > _TINY) else 0
+        for i in range(count):
+            ratio[able[i]] = abs(lp.gain[able[i]] / lp.row[able[i]])
         slope, entering = abs(excess), -1
-        while True:
-            best = -1
-            for p in range(pairs):
-                if ratio[p] < np.inf and (
-                    best < 0
-                    or ratio[p] < ratio[best] - 1e-12
-                    or (ratio[p] < ratio[best] + 1e-12 and abs(lp.row[p]) > abs(lp.row[best]))
-                ):
-                    best = p
-            if best < 0:
+        while entering < 0:
+            if count == 0:
                 return 1
-            slope -= abs(lp.row[best]) * (lp.high[best] - lp.low[best])
+            at, best = 0, able[0]
+            for i in range(1, count):
+                p = able[i]
+                if ratio[p] < ratio[best] - 1e-12 or (
+                    ratio[p] < ratio[best] + 1e-12 and abs(lp.row[p]) > abs(lp.row[best])
+                ):
+                    at, best = i, p
+            width = lp.high[best] - lp.low[best]
+            slope -= abs(lp.row[best]) * width
             if slope <= 0.0:
                 entering = best
-                break
-            ratio[best] = np.inf
-            lp.top[best] = not lp.top[best]
+            else:
+                _take(m, lp, best, -width if lp.top[best] else width)
+                lp.top[best] = not lp.top[best]
+                count -= 1
+                able[at] = able[count]
         out = lp.basis[leaving]
         for k in range(states):
             column[k] = 0.0
-            for e in range(m.first[entering], m.first[entering + 1]):
-                column[k] += lp.inverse[k, m.column[e]] * m.entry[e]
+        for e in range(m.first[entering], m.first[entering + 1]):
+            t, x = m.column[e], m.entry[e]
+            for k in range(states):
+                column[k] += lp.inverse[t, k] * x
         pivots += 1
         lp.top[out] = excess > 0.0
         lp.basis[leaving] = entering
@@ -476,20 +507,22 @@ def _dual(m: Model, lp: Linear) -> int:
             if not _factor(m, lp):
                 return 2
             _settle(lp)
+            _leave(m, lp)
             continue
+        _take(m, lp, entering, -lp.high[entering] if lp.top[entering] else -lp.low[entering])
+        _take(m, lp, out, lp.high[out] if lp.top[out] else lp.low[out])
         step = lp.gain[entering] / lp.row[entering]
         for p in range(pairs):
-            if lp.place[p] < 0:
-                lp.gain[p] -= step * lp.row[p]
+            lp.gain[p] -= step * lp.row[p]
         lp.gain[out], lp.gain[entering] = -step, 0.0
         lp.place[out], lp.place[entering] = -1, leaving
         scale = 1.0 / column[leaving]
+        column[leaving] = 0.0
         for t in range(states):
-            lp.inverse[leaving, t] *= scale
-        for k in range(states):
-            if k != leaving and column[k] != 0.0:
-                for t in range(states):
-                    lp.inverse[k, t] -= column[k] * lp.inverse[leaving, t]
+            x = lp.inverse[t, leaving] * scale
+            for k in range(states):
+                lp.inverse[t, k] -= column[k] * x
+            lp.inverse[t, leaving] = x
     return 2
 
 
@@ -1260,7 +1293,9 @@ def climb(
             choice[s] = good[s] if _random(seed, 3) else m.starts[s] + _random(seed, count)
             # On to a state that comes next, or to any.
             p = m.starts[s] + _random(seed, count)
-            s = m.column[m.first[p] + _random(seed, m.first[p + 1] - m.first[p])]
+            # By way of int64, as numba takes the int of an unsigned number for unsigned.
+            first, last = int(np.int64(m.first[p])), int(np.int64(m.first[p + 1]))
+            s = int(np.int64(m.column[first + _random(seed, last - first)]))
             if _random(seed, 4) == 0:
                 s = _random(seed, states)
         if not _recreate(m, lp, choice, seed):
