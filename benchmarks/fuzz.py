@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of everything that reads untrusted text, with atheris (extra `fuzz`).
+"""Coverage-guided fuzzing of everything that reads untrusted input, with atheris (extra `fuzz`).
 
     python benchmarks/fuzz.py problem -max_total_time=600      TOML and JSON problem files
     python benchmarks/fuzz.py expression -max_total_time=600   expressions of parameters
@@ -7,6 +7,10 @@
     python benchmarks/fuzz.py prism -max_total_time=600        PRISM's five explicit files
     python benchmarks/fuzz.py counts -max_total_time=600       counts in CSV
     python benchmarks/fuzz.py npz -max_total_time=600          archives of numpy
+    python benchmarks/fuzz.py bandit -max_total_time=600       bandits given by arrays, in JSON
+    python benchmarks/fuzz.py gymnasium -max_total_time=600    transition tables of Gymnasium
+    python benchmarks/fuzz.py toolbox -max_total_time=600      arrays of MDPtoolbox
+    python benchmarks/fuzz.py networkx -max_total_time=600     graphs of networkx
 
 Options after the target go to libFuzzer. Only the documented errors may come out: `InputError`,
 `UnsupportedError`, `checker.Rejected`. Anything else, an input that takes more than ten seconds, or
@@ -17,20 +21,30 @@ and read again, and must be equal.
 from __future__ import annotations
 
 import io
+import json
 import sys
+from collections.abc import Callable, Hashable
+from fractions import Fraction
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import atheris
+import networkx as nx
 import numpy as np
+from scipy.sparse import csr_matrix
 
 with atheris.instrument_imports(include=["symsafe"]):
     from symsafe import MDP, DataDistribution, SafetyProblem, checker, loads_problem, problems
     from symsafe.errors import InputError, UnsupportedError
     from symsafe.exact import MAX_EXPRESSION, entry
+    from symsafe.importers.arrays import from_mdptoolbox
     from symsafe.importers.data import from_counts
+    from symsafe.importers.gymnasium import from_gymnasium
+    from symsafe.importers.networkx import from_networkx
     from symsafe.importers.sources import read_source
     from symsafe.model import dumps_problem
+    from symsafe.model.arrays import load_arrays
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("p", "q", "rate")
@@ -98,8 +112,12 @@ def npz(data: bytes) -> None:
 
 def _imported(source: str, data: bytes) -> None:
     rule = RULES[data[0] % len(RULES)] if data else None
+    _read(lambda: read_source(source, discount="9/10", rounding=rule))
+
+
+def _read(build: Callable[[], MDP]) -> None:
     try:
-        mdp = read_source(source, discount="9/10", rounding=rule)
+        mdp = build()
         asked = SafetyProblem(mdp, DataDistribution.uniform(mdp), 1)
         written = dumps_problem(asked)
     except (InputError, UnsupportedError):
@@ -120,6 +138,149 @@ def counts(data: bytes) -> None:
         raise ValueError("counts that are no distribution")
 
 
+def bandit(data: bytes) -> None:
+    """A bandit given by arrays; a small one is a problem like any other."""
+    path = FOLDER / "fuzz.json"
+    path.write_bytes(data)
+    try:
+        found = load_arrays(path)
+        if found is None or len(found.reward) > 100:
+            return
+        asked = found.problem()
+        written = dumps_problem(asked)
+    except InputError:
+        return
+    if loads_problem(written) != asked:
+        raise ValueError("a bandit changed when written and read")
+
+
+# -- objects of other libraries: the bytes are decisions of what to build ------------------------
+
+
+def gymnasium(data: bytes) -> None:
+    """A transition table, most of it right."""
+    said = Decisions(data)
+    count = said.number(0, 3)
+    table: dict[Any, Any] = {}
+    for state in range(count):
+        table[said.key(state)] = {
+            said.key(action): [
+                (said.share(), said.perhaps(said.number(0, count)), said.perhaps(1), bool(more))
+                for more in range(said.number(0, 2))
+            ]
+            for action in range(said.number(0, 2))
+        }
+    start, discount, bound = said.perhaps(0), said.perhaps("9/10"), said.perhaps(1000)
+    _read(lambda: from_gymnasium(table, discount=discount, initial=start, max_denominator=bound))
+
+
+def toolbox(data: bytes) -> None:
+    """Arrays of MDPtoolbox: lists, arrays of some type, sparse matrices; names or none."""
+    said = Decisions(data)
+    width, count = said.number(0, 2), said.number(0, 3)
+    square = [[[said.share() for _ in range(count)] for _ in range(count)] for _ in range(width)]
+    gains = [[said.perhaps(1) for _ in range(width)] for _ in range(count)]
+    try:
+        moves, reward = said.array(square), said.array(gains)
+    except (TypeError, ValueError, OverflowError):  # numpy builds no such array
+        return
+    names = said.perhaps(None) if said.number(0, 3) == 0 else None
+    options: Any = {"initial": said.perhaps(0), "discount": said.perhaps("9/10"), "states": names}
+    rule = said.one(RULES)
+    _read(lambda: from_mdptoolbox(moves, reward, rounding=rule, **options))
+
+
+def networkx(data: bytes) -> None:
+    """A graph whose nodes and attributes are of any kind."""
+    said = Decisions(data)
+    graph = said.one([nx.MultiDiGraph, nx.MultiDiGraph, nx.MultiDiGraph, nx.DiGraph])()
+    graph.graph["discount"] = said.perhaps("1/2")
+    nodes = [said.one(["s", "t", 0, (1, "x"), 2.5, frozenset()]) for _ in range(said.number(0, 3))]
+    for place, node in enumerate(nodes):
+        graph.add_node(node, initial=said.perhaps(int(place == 0)))
+        if said.number(0, 3) == 0:
+            graph.nodes[node]["actions"] = said.perhaps(["a"])
+    for _ in range(said.number(0, 6) if nodes else 0):
+        kept = {
+            "action": said.perhaps(said.one(["a", "b"])),
+            "probability": said.share(),
+            "reward": said.perhaps(1),
+        }
+        if said.number(0, 9) == 0:
+            del kept[said.one(list(kept))]
+        graph.add_edge(said.one(nodes), said.one(nodes), **kept)
+    rule, start = said.one(RULES), said.perhaps(None)
+    _read(lambda: from_networkx(graph, initial=start, rounding=rule))
+
+
+class Decisions:
+    """Turns the bytes of the fuzzer into choices, numbers, and values that nobody expects."""
+
+    def __init__(self, data: bytes) -> None:
+        self.source = atheris.FuzzedDataProvider(data)
+
+    def number(self, low: int, high: int) -> int:
+        """Return a whole number between two, both included."""
+        return int(self.source.ConsumeIntInRange(low, high))
+
+    def one(self, among: Any) -> Any:
+        """Return one of several."""
+        return among[self.number(0, len(among) - 1)]
+
+    def share(self) -> Any:
+        """Return a probability, or something else."""
+        return self.perhaps(self.one([1, 1, 0, 0, 0.5, "1/2", 1 / 3, Fraction(2, 3), 0.1, 0.9]))
+
+    def perhaps(self, expected: Any) -> Any:
+        """Return what is expected, or sometimes what is not."""
+        if self.number(0, 7):
+            return expected
+        return self.one(
+            [
+                *(
+                    None,
+                    True,
+                    "",
+                    "x",
+                    [],
+                    {},
+                    (),
+                    -1,
+                    -0.0,
+                    2**63,
+                    -(2**64),
+                    10**500,
+                    1j,
+                    "1e4000",
+                ),
+                *(float("nan"), float("inf"), 5e-324, 1.7e308, Fraction(10**30, 7), "1/0"),
+                *("1e3999", b"1"),
+                *(np.float32(0.1), np.int8(-3), np.float64("nan"), np.array(1), np.array([1, 2])),
+                self.number(-(2**70), 2**70),
+                self.source.ConsumeFloat(),
+                self.source.ConsumeUnicodeNoSurrogates(12),
+                self.source.ConsumeUnicode(12),
+                [[expected]],
+            ]
+        )
+
+    def key(self, expected: int) -> Any:
+        """Return what is expected, or something else that a mapping can hold."""
+        found = self.perhaps(expected)
+        return found if isinstance(found, Hashable) else expected
+
+    def array(self, listed: list[Any]) -> Any:
+        """Return nested lists as they are, or in another form."""
+        form = self.number(0, 5)
+        if form == 0 and listed:
+            return [csr_matrix(np.array(matrix, float)) for matrix in listed]
+        if form > 4:
+            return listed
+        kinds = ("float64", "float64", "int64", "float32", "object")
+        with np.errstate(over="ignore"):
+            return np.array(listed, dtype=kinds[form])
+
+
 BANDIT = MDP.bandit({"left": {"a": 1, "b": 0}, "right, far": {"a": 1, "c": 2}})
 PARTS = (".tra", ".sta", ".lab", ".srew", ".trew")
 TARGETS = {
@@ -130,6 +291,10 @@ TARGETS = {
     "prism": prism,
     "counts": counts,
     "npz": npz,
+    "bandit": bandit,
+    "gymnasium": gymnasium,
+    "toolbox": toolbox,
+    "networkx": networkx,
 }
 
 
@@ -150,6 +315,17 @@ def seeds(target: str) -> list[bytes]:
         moves = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
         np.savez(file, transitions=moves, reward=np.array([[0, 1], [1, 0]]), initial=np.array(0))
         return [b"\0" + file.getvalue()]
+    if target == "bandit":
+        given = {
+            "format": "arrays",
+            "actions": [2, 3],
+            "initial": [1, 2],
+            "reward": [1, 0, 2, 0, 1],
+        }
+        asked = {**given, "data": [1, 2, 3, 4, 5], "regret": "1/2", "epsilon": "1/100"}
+        return [json.dumps(asked).encode(), json.dumps(asked | {"actions": 2}).encode()]
+    if target in ("gymnasium", "toolbox", "networkx"):
+        return [bytes(range(200)), b"\x01" * 200, b"\xff" * 200]
     shipped = [loads_problem(problems.text(name)) for name in ("tight-bandit", "vertex-cover")]
     if target == "problem":
         return [

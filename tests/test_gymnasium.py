@@ -298,3 +298,9 @@ def test_options_that_the_environment_does_not_know_are_refused(options: dict[st
     with pytest.raises(InputError) as caught:
         from_gymnasium("FrozenLake-v1", discount=0, **options)
     assert caught.value.field == "source"
+
+
+def test_a_start_may_be_an_array_without_dimensions() -> None:
+    """Found by fuzzing."""
+    at_one = from_gymnasium(TABLE, discount=0, initial=np.array(1))
+    assert at_one == from_gymnasium(TABLE, discount=0, initial=1)

@@ -471,6 +471,24 @@ def test_graphs_that_are_no_mdp_are_refused() -> None:
         from_networkx(edge(**good), initial="t")
 
 
+def test_attributes_of_graphs_that_are_no_lists_and_no_nodes_are_refused() -> None:
+    """An order of actions that is none (found by fuzzing), a start that cannot be a node."""
+    graph = edge(action="a", probability=1, reward=0)
+    with pytest.raises(InputError):
+        from_networkx(graph, initial=["s"])
+    graph.nodes["s"]["actions"] = True
+    with pytest.raises(InputError):
+        from_networkx(graph)
+
+
+def test_numbers_beyond_all_floats_are_refused() -> None:
+    """In a sum that is shown (found by fuzzing), and in a text that stands for a float."""
+    with pytest.raises(InputError, match="sum"):
+        from_networkx(edge(action="a", probability=10**500, reward=0))
+    with pytest.raises(InputError, match="float"):
+        Rounding("binary").number(f"1{'0' * 400}.5", "p")
+
+
 # -- data ---------------------------------------------------------------------------------------
 
 BANDIT = MDP.bandit({"left": {"a": 1, "b": 0}, "right": {"a": 0, "b": 2, "c": 0}})

@@ -263,6 +263,8 @@ def _initial(given: Start | None, count: int, max_denominator: int) -> tuple[Fra
     expected = f"a state from 0 to {count - 1}, or one probability for each of {count} states"
     if given is None:
         raise InputError("initial", "nothing", expected)
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        given = given.item()
     if not isinstance(given, Sequence | np.ndarray):
         start = _integer(given, "initial", expected)
         if not 0 <= start < count:

@@ -145,9 +145,13 @@ def _outcomes(graph: Any, node: object, name: str) -> dict[str, list[tuple[objec
         found.setdefault(str(attributes["action"]), []).append(edge)
     if not found:
         raise InputError(path("graph", name), "no outgoing edge", "at least one action")
-    order = [str(action) for action in graph.nodes[node].get("actions", found)]
+    listed = graph.nodes[node].get("actions", found)
+    try:
+        order = [str(action) for action in listed]
+    except TypeError:
+        order = []
     if sorted(order) != sorted(found):
-        raise InputError(path("graph", name, "actions"), order, f"the actions {list(found)}")
+        raise InputError(path("graph", name, "actions"), listed, f"the actions {list(found)}")
     return {action: found[action] for action in order}
 
 
@@ -157,7 +161,10 @@ def _initial(
     if given is None:
         given = {node: p for node, p in graph.nodes(data="initial") if p is not None}
     elif not isinstance(given, Mapping):
-        given = {given: 1}
+        try:
+            given = {given: 1}
+        except TypeError:
+            raise InputError("initial", given, "nodes of the graph") from None
     weights: list[object] = [0] * len(nodes)
     for node, probability in given.items():
         if node not in nodes:

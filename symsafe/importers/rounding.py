@@ -7,6 +7,7 @@ refused, as everywhere in symsafe.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ __all__ = ["Rounding", "read_row", "round_float", "rounded"]
 
 _TOLERANCE = Fraction(1, 10**9)
 _REPAIRED = Fraction(1, 10**6)
+_LARGEST = Fraction(sys.float_info.max)
 _RULES = ("binary", "decimal", "nearest")
 _EXPECTED = '"decimal", "binary" or "nearest:N" with N at least 1, perhaps with "+repair" behind it'
 _TEXT = re.compile(r"(binary|decimal|nearest:(\d{1,18}))(\+repair)?", re.ASCII)
@@ -111,6 +113,8 @@ repairs ("decimal+repair")
             if "/" in value or self.rule == "decimal" or written.denominator == 1:
                 return written
             if self.rule == "binary":
+                if abs(written) > _LARGEST:
+                    raise InputError(field, value, "a number that a float can hold")
                 return Fraction(float(written))
             return _nearest(written, self.max_denominator or 1, field, value)
         if not isinstance(value, float | np.floating):
@@ -226,4 +230,5 @@ def _nearest(number: Fraction, max_denominator: int, field: str, value: Any) -> 
 
 def _shown(number: Fraction) -> str:
     text = format_fraction(number)
-    return text if len(text) <= 40 else f"about {float(number):.17g}"
+    short = len(text) <= 40 or abs(number) > _LARGEST  # else the error shortens it
+    return text if short else f"about {float(number):.17g}"

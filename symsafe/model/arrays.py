@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 _LARGEST = 2**62
 _MAX_BYTES = 256 * 2**20
-_OPENING = re.compile(rb'\s*\{\s*"format"\s*:\s*"arrays"')
+_OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"format"\s*:\s*"arrays"')
 _FIELDS = ("format", "actions", "initial", "reward", "data", "regret", "epsilon")
 
 
