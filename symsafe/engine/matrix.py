@@ -294,7 +294,8 @@ class _CoverSearch:
             self.solver.changeRowBounds(i, float(x), float(x))
         self.solver.run()
         solution = self.solver.getSolution()
-        weights = tuple(max(0, round(-y * _RESOLUTION)) for y in solution.row_dual[: self.width])
+        slopes = np.nan_to_num(solution.row_dual[: self.width], posinf=0.0, neginf=0.0)
+        weights = tuple(max(0, round(-y * _RESOLUTION)) for y in slopes.tolist())
         shares = np.array(solution.col_value[self.width + 1 :])
         if not any(weights):
             return (1,) * self.width, []

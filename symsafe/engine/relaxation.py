@@ -200,17 +200,14 @@ class _CirculationProgramme:
                 solver.changeCoeff(guide.states + int(pair), guide.pairs, -float(visits[pair]))
             self.visits = visits
         solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            # y = 0 is always feasible: without an optimum, claim nothing.
-            return Guess(0.0, 0.0, np.zeros(guide.pairs))
-        solution = solver.getSolution()
-        potential = self.potential()
-        gap = np.maximum(guide.bellman @ potential - guide.rewards, 0.0)
-        return Guess(
-            bound=-solver.getInfo().objective_function_value / guide.pairs,
-            kappa=max(0.0, float(solution.col_value[guide.pairs])) / guide.pairs,
-            scores=gap * guide.weights,
-        )
+        if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            bound = -solver.getInfo().objective_function_value / guide.pairs
+            kappa = float(solver.getSolution().col_value[guide.pairs]) / guide.pairs
+            if np.isfinite([bound, kappa]).all():
+                gap = np.maximum(guide.bellman @ self.potential() - guide.rewards, 0.0)
+                return Guess(bound, max(0.0, kappa), gap * guide.weights)
+        # y = 0 is always feasible: without an optimum, claim nothing.
+        return Guess(0.0, 0.0, np.zeros(guide.pairs))
 
     def potential(self) -> Floats:
         """Return the multipliers V of the balance rows, after `solve`."""

@@ -203,6 +203,8 @@ class _Model:
         if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         values = np.array(self.solver.getSolution().col_value)
+        if not np.isfinite(values).all() or values[: self.size].max() * _RESOLUTION < 1:
+            return None  # no distribution
         self.height = float(values[self.size])
         return np.asarray(values[: self.size])
 
