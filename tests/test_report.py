@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import builtins
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,20 @@ from symsafe import (
     DataDistribution,
     SafetyProblem,
     UnsupportedError,
+    critical_epsilon,
     decide,
+    decide_all,
+    fewest_samples,
     loads_problem,
     problems,
     radius,
+    region,
 )
+from symsafe.analysis.confidence import confidence_set
 from symsafe.display.report import report_html
 
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+WORDS = ("malware", "cipher", "direct", "refuse", "fraud", "explosives", "roleplay")
 EVIL = [
     "<script>document.title='owned'</script>",
     "<img src=x onerror=\"document.title='owned'\">",
@@ -59,6 +68,14 @@ def evil_problem() -> SafetyProblem:
         discount="1/2",
     )
     return SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2")
+
+
+def hostile(name: str) -> SafetyProblem:
+    """A shipped problem with hostile names."""
+    text = re.sub(r"#.*$", "", (EXAMPLES / f"{name}.toml").read_text(), flags=re.MULTILINE)
+    for word, evil in zip(WORDS, EVIL, strict=False):
+        text = re.sub(rf'"{word}"|\b{word}\b', lambda _, evil=evil: json.dumps(evil), text)
+    return loads_problem(text)
 
 
 def certificate_of(problem: SafetyProblem) -> Certificate:
@@ -96,9 +113,9 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_nothing_of_the_file_becomes_markup(evil_page: str) -> None:
-    """No script, no handler, no frame, no address but images inside the page and a place on it."""
-    reader = Reader(evil_page)
+def read_harmless(page: str) -> Reader:
+    """Read a page with no script, handler, frame, or address but of images inside and places."""
+    reader = Reader(page)
     tags = {tag for tag, _ in reader.tags}
     assert not tags & {"script", "iframe", "object", "embed", "svg", "form", "base"}
     for tag, attributes in reader.tags:
@@ -106,8 +123,36 @@ def test_nothing_of_the_file_becomes_markup(evil_page: str) -> None:
         for name in ("src", "href"):
             target = attributes.get(name) or "#"
             assert target.startswith(("#", "data:image/svg+xml;base64,")), target
+    return reader
+
+
+def test_nothing_of_the_file_becomes_markup(evil_page: str) -> None:
+    """All names are there, as text."""
+    reader = read_harmless(evil_page)
     for name in EVIL:
         assert name in reader.text or name[:22] in reader.text
+
+
+@pytest.mark.parametrize("name", ["chatbot-rlhf", "chatbot-penalised"])
+def test_nothing_becomes_markup_in_reports_with_a_penalty(name: str) -> None:
+    """Shipped problems whose states and actions have hostile names."""
+    reader = read_harmless(report_html(certificate_of(hostile(name)), source="c.json"))
+    assert EVIL[0] in reader.text
+
+
+@pytest.mark.parametrize("kind", ["region", "sets", "samples", "critical"])
+def test_other_kinds_of_certificates_have_no_report(kind: str) -> None:
+    """Which is said, and nothing of the file is shown."""
+    problem = hostile("families/rare-style" if kind == "region" else "annotation")
+    ask: dict[str, Callable[[], Any]] = {
+        "region": lambda: region(problem, cell_limit=50),
+        "sets": lambda: decide_all(problem, confidence_set(problem.data, "1/2")),
+        "samples": lambda: fewest_samples(problem),
+        "critical": lambda: critical_epsilon(problem.mdp, problem.regret),
+    }
+    with pytest.raises(UnsupportedError) as caught:
+        report_html(ask[kind]().certificate, source="c.json")
+    assert "script" not in str(caught.value)
 
 
 def test_the_page_forbids_scripts_and_network(evil_page: str) -> None:
