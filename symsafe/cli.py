@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import runpy
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,7 @@ from symsafe.display.tables import (
     matrix_latex,
 )
 from symsafe.engine.bounds import bounds as all_bounds
+from symsafe.engine.limits import Limits
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.parametric.domain import show_point
 from symsafe.engine.parametric.subdivision import RegionProgress
@@ -59,7 +61,7 @@ from symsafe.model import (
     load_problem,
 )
 from symsafe.model.arrays import load_arrays
-from symsafe.model.files import write_atomically
+from symsafe.model.files import require_writable, write_atomically
 from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
 from symsafe.proof import Proof, ProofFailed
@@ -83,7 +85,7 @@ app = typer.Typer(
     name="symsafe",
     help="Can a policy optimised on a learned reward still be bad? Exact, certified answers.",
     epilog="Exit status: 0 safe, valid; 1 unsafe, invalid; 2 bad usage or bad input; 3 unknown: a "
-    "limit was reached, or the answer rests on a solver's word; 130 interrupted.",
+    "limit was reached, or the answer rests on a solver's word; 130 interrupted (Ctrl-C, SIGTERM).",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -103,7 +105,11 @@ ProblemFile = Annotated[
 ]
 CertificateOut = Annotated[
     Path | None,
-    typer.Option("--certificate", metavar="OUT.json[.gz]", help="Write the certificate."),
+    typer.Option(
+        "--certificate",
+        metavar="OUT.json[.gz]",
+        help="Write the certificate; long searches keep their bounds here meanwhile.",
+    ),
 ]
 CertificatesIn = Annotated[
     Path | None, typer.Option("--certificates", metavar="DIR", help="Keep the certificates here.")
@@ -146,6 +152,7 @@ def decide(
 
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
+    _require_place(certificate)
     if confidence is not None:
         _decide_confidence(_load(file, at), confidence, time_limit, certificate, as_json)
     problem = _load_any(file, at)
@@ -160,6 +167,7 @@ def decide(
             workers=workers,
             report=report,
             resume=None if resume is None else Certificate.load(resume),
+            checkpoint=certificate,
         )
     status = _EXIT[verdict.answer] if verdict.rests_on == "certificate" else _UNKNOWN
     _finish(verdict, verdict.answer, status, certificate, as_json)
@@ -185,6 +193,7 @@ def radius(
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
+    _require_place(certificate)
     problem = _load_any(file, at)
     if isinstance(problem, SafetyProblem) and not problem.is_ground:
         _radius_curve(problem, time_limit, certificate, as_json)
@@ -197,6 +206,7 @@ def radius(
             workers=workers,
             report=report,
             resume=None if resume is None else Certificate.load(resume),
+            checkpoint=certificate,
         )
     certified = verdict.is_tight and verdict.rests_on == "certificate"
     word = "unknown"
@@ -347,7 +357,8 @@ def bounds(
     lower, upper, facts = (_regularised_bounds if regular else _plain_bounds)(question)
     with _progress() as report:
         verdict = radius_of_problem(problem, time_limit=time_limit, report=report)
-    if regular and problem.metric in (None, "returns"):
+    interrupted = verdict.statistics.stopped == "interrupted"
+    if regular and problem.metric in (None, "returns") and not interrupted:
         upper |= _without_penalty(problem, verdict, time_limit)
     rows = {
         **lower,
@@ -370,6 +381,8 @@ def bounds(
             }
         for name, (number, text) in rows.items():
             print(f"{name:<16}{float(number):<14.6g}{_short(number):<20}{text}")
+    if interrupted:
+        raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(0 if verdict.is_tight else _UNKNOWN)
 
 
@@ -495,18 +508,17 @@ def theorem(
     if verify is None:
         known = ", ".join(known for known, entry in THEOREMS.items() if entry.sharp)
         raise InputError("sharp", name, f"a theorem with a stronger form: {known}")
+    _require_place(certificate)
     started = time.perf_counter()
     report = verify(_load(file, at))
-    if certificate is not None and report.certificate is not None:
-        report.certificate.save(certificate)
-    if as_json:
-        written = str(certificate) if certificate is not None and report.certificate else None
-        seconds = round(time.perf_counter() - started, 3)
-        _print_json(report.to_record() | {"certificate": written, "seconds": seconds})
-    else:
-        print(report)
-        if report.certificate is not None:
-            print(f"certified: {report.certificate.check().sentence}")
+    with _saved(report.certificate, certificate) as written:
+        if as_json:
+            seconds = round(time.perf_counter() - started, 3)
+            _print_json(report.to_record() | {"certificate": written, "seconds": seconds})
+        else:
+            print(report)
+            if report.certificate is not None:
+                print(f"certified: {report.certificate.check().sentence}")
     raise typer.Exit(0 if report.holds else 1)
 
 
@@ -537,10 +549,11 @@ def coverage(
 
     Example: symsafe coverage examples/chatbot.toml --repair
     """
+    _require_place(certificate)
     problem = _load(file, at)
     started = time.perf_counter()
     fixed = added = None
-    with _progress() as report:
+    with Limits() as limits, _progress() as report:
         found = critical_epsilon(
             problem.mdp,
             problem.regret,
@@ -548,32 +561,31 @@ def coverage(
             time_limit=time_limit,
             report=report,
         )
-        if repair_data:
+        if repair_data and not limits.interrupted:
             fixed = repair(problem, margin=margin, time_limit=time_limit, report=report)
-        if samples:
+        if samples and not limits.interrupted:
             added = fewest_samples(problem, time_limit=time_limit, report=report)
-    written = next(answer.certificate for answer in (added, fixed, found) if answer is not None)
-    if certificate is not None and written is not None:
-        written.save(certificate)
-    if as_json:
-        record: dict[str, Any] = {
-            "critical_lower": format_fraction(found.lower),
-            "critical_upper": format_fraction(found.upper),
-            "distribution": _weights(found.distribution),
-            "certificate": str(certificate) if certificate and written else None,
-            "seconds": round(time.perf_counter() - started, 3),
-        }
-        if fixed is not None:
-            record["nearest"] = _weights(fixed.nearest)
-            record["distance"] = _optional(fixed.distance)
-        if added is not None:
-            record["samples"] = _counts(problem.mdp, added.samples)
-            record["samples_lower"] = added.lower
-            record["samples_upper"] = added.upper
-        _print_json(record)
-    else:
-        _print_coverage(problem, found, fixed, added)
-    raise typer.Exit(_coverage_status(found, fixed, added))
+    answer = next(answer for answer in (added, fixed, found) if answer is not None)
+    with _saved(answer.certificate, certificate) as written:
+        if as_json:
+            record: dict[str, Any] = {
+                "critical_lower": format_fraction(found.lower),
+                "critical_upper": format_fraction(found.upper),
+                "distribution": _weights(found.distribution),
+                "certificate": written,
+                "seconds": round(time.perf_counter() - started, 3),
+            }
+            if fixed is not None:
+                record["nearest"] = _weights(fixed.nearest)
+                record["distance"] = _optional(fixed.distance)
+            if added is not None:
+                record["samples"] = _counts(problem.mdp, added.samples)
+                record["samples_lower"] = added.lower
+                record["samples_upper"] = added.upper
+            _print_json(record)
+        else:
+            _print_coverage(problem, found, fixed, added)
+    raise typer.Exit(_INTERRUPTED if limits.interrupted else _coverage_status(found, fixed, added))
 
 
 def _print_coverage(
@@ -603,9 +615,6 @@ def _print_coverage(
 def _coverage_status(
     found: CriticalEpsilon, fixed: Repair | None, added: MoreSamples | None
 ) -> int:
-    answers = [answer for answer in (found, fixed, added) if answer is not None]
-    if any(answer.stopped == "interrupted" for answer in answers):
-        return _INTERRUPTED
     if any(answer is not None and not answer.possible for answer in (fixed, added)):
         return 1
     near = fixed is None or fixed.nearest is not None
@@ -624,26 +633,25 @@ def _decide_confidence(
     among = confidence_set(problem.data, level)
     with _progress() as report:
         verdict = decide_all(problem, among, time_limit=time_limit, report=report)
-    if certificate is not None and verdict.certificate is not None:
-        verdict.certificate.save(certificate)
-    if as_json:
-        _print_json(
-            {
-                "verdict": verdict.answer,
-                "epsilon": format_fraction(verdict.epsilon),
-                "confidence": level,
-                "distribution": _weights(verdict.distribution),
-                "certificate": str(certificate) if certificate and verdict.certificate else None,
-                "cells": verdict.cells,
-                "stopped": verdict.stopped,
-                "seconds": round(verdict.seconds, 3),
-            }
-        )
-    else:
-        print(verdict.answer)
-        if verdict.certificate is not None:
-            print(verdict.certificate.check().sentence)
-        _print_weights("unsafe", verdict.distribution)
+    with _saved(verdict.certificate, certificate) as written:
+        if as_json:
+            _print_json(
+                {
+                    "verdict": verdict.answer,
+                    "epsilon": format_fraction(verdict.epsilon),
+                    "confidence": level,
+                    "distribution": _weights(verdict.distribution),
+                    "certificate": written,
+                    "cells": verdict.cells,
+                    "stopped": verdict.stopped,
+                    "seconds": round(verdict.seconds, 3),
+                }
+            )
+        else:
+            print(verdict.answer)
+            if verdict.certificate is not None:
+                print(verdict.certificate.check().sentence)
+            _print_weights("unsafe", verdict.distribution)
     if verdict.stopped:
         print(f"stopped: {verdict.stopped}", file=sys.stderr)
     if verdict.stopped == "interrupted":
@@ -699,44 +707,44 @@ def region(
 
     Example: symsafe region examples/rare-style.toml --json
     """
+    _require_place(certificate)
     problem = _load(file, at)
     with _region_progress() as report:
         found = region_of_problem(
             problem, target=target, time_limit=time_limit, cell_limit=cell_limit, report=report
         )
-    if certificate is not None:
-        found.certificate.save(certificate)
     shares = {
         key: format_fraction(getattr(found, key))
         for key in ("safe", "unsafe", "undecided", "outside")
     }
     boundaries = found.boundaries or ()
-    if as_json:
-        _print_json(
-            {
-                **shares,
-                "boundaries": None
-                if found.boundaries is None
-                else [[format_fraction(x) for x in ends] for ends in boundaries],
-                "points": {key: _point(point) for key, point in found.points.items()},
-                "cells": len(found.cells),
-                "certificate": None if certificate is None else str(certificate),
-                "route": found.route,
-                "stopped": found.stopped,
-                "seconds": round(found.seconds, 3),
-            }
-        )
-    else:
-        for key, text in shares.items():
-            if key != "outside" or found.outside:
-                print(f"{key:<11} {float(getattr(found, key)):<12.6g}{text}")
-        for low, high in boundaries:
-            print(
-                f"boundary    {format_fraction(low)}"
-                if low == high
-                else f"boundary    in [{format_fraction(low)}, {format_fraction(high)}]"
+    with _saved(found.certificate, certificate) as written:
+        if as_json:
+            _print_json(
+                {
+                    **shares,
+                    "boundaries": None
+                    if found.boundaries is None
+                    else [[format_fraction(x) for x in ends] for ends in boundaries],
+                    "points": {key: _point(point) for key, point in found.points.items()},
+                    "cells": len(found.cells),
+                    "certificate": written,
+                    "route": found.route,
+                    "stopped": found.stopped,
+                    "seconds": round(found.seconds, 3),
+                }
             )
-        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+        else:
+            for key, text in shares.items():
+                if key != "outside" or found.outside:
+                    print(f"{key:<11} {float(getattr(found, key)):<12.6g}{text}")
+            for low, high in boundaries:
+                print(
+                    f"boundary    {format_fraction(low)}"
+                    if low == high
+                    else f"boundary    in [{format_fraction(low)}, {format_fraction(high)}]"
+                )
+            print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
     if found.stopped == "interrupted":
         raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(_UNKNOWN if found.stopped else 0)
@@ -759,35 +767,34 @@ def _decide_family(
             cell_limit=cell_limit or 20_000,
             report=report,
         )
-    if out is not None and found.certificate is not None:
-        found.certificate.save(out)
-    if as_json:
-        known = found.region
-        _print_json(
-            {
-                "verdict": found.answer,
-                "epsilon": None if problem.epsilon is None else shown(problem.epsilon),
-                "radius_lower": None,  # at one point of many; `symsafe radius` traces it
-                "radius_upper": None,
-                "point": None if found.point is None else _point(found.point),
-                "rests_on": found.rests_on,
-                "route": found.route,
-                **{
-                    key: None if known is None else format_fraction(getattr(known, key))
-                    for key in ("safe", "unsafe", "undecided", "outside")
-                },
-                "certificate": str(out) if out is not None and found.certificate else None,
-                "stopped": found.stopped,
-                "seconds": round(found.seconds, 3),
-            }
-        )
-    else:
-        print(found.answer)
-        if found.point is not None:
-            print(f"at {show_point(found.point)}")
-        if found.certificate is not None:
-            print(found.certificate.check().sentence)
-        print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
+    with _saved(found.certificate, out) as written:
+        if as_json:
+            known = found.region
+            _print_json(
+                {
+                    "verdict": found.answer,
+                    "epsilon": None if problem.epsilon is None else shown(problem.epsilon),
+                    "radius_lower": None,  # at one point of many; `symsafe radius` traces it
+                    "radius_upper": None,
+                    "point": None if found.point is None else _point(found.point),
+                    "rests_on": found.rests_on,
+                    "route": found.route,
+                    **{
+                        key: None if known is None else format_fraction(getattr(known, key))
+                        for key in ("safe", "unsafe", "undecided", "outside")
+                    },
+                    "certificate": written,
+                    "stopped": found.stopped,
+                    "seconds": round(found.seconds, 3),
+                }
+            )
+        else:
+            print(found.answer)
+            if found.point is not None:
+                print(f"at {show_point(found.point)}")
+            if found.certificate is not None:
+                print(found.certificate.check().sentence)
+            print(f"{found.route}; {found.seconds:.2f} s", file=sys.stderr)
     if found.stopped == "interrupted":
         raise typer.Exit(_INTERRUPTED)
     certified = found.rests_on == "certificate"
@@ -986,6 +993,8 @@ def _proofs(name: str | None) -> Iterator[tuple[str, tuple[Callable[[], Proof], 
 
 def main() -> NoReturn:
     """Run the command line; documented errors become one line and exit status 2."""
+    # Batch systems send SIGTERM before they kill: it means the same as Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         app(standalone_mode=True)
     except ProofFailed as error:
@@ -1082,40 +1091,67 @@ def _shown(describe: Callable[[Snapshot], str]) -> Iterator[Callable[[Snapshot],
 def _finish(verdict: Verdict, word: str, status: int, out: Path | None, as_json: bool) -> NoReturn:
     """Print a verdict, write its certificate, and leave with the exit status."""
     certificate, statistics = verdict.certificate, verdict.statistics
-    if out is not None and certificate is not None:
-        certificate.save(out)
-    if as_json:
-        _print_json(
-            {
-                "verdict": verdict.answer,
-                "epsilon": None if verdict.epsilon is None else format_fraction(verdict.epsilon),
-                "radius_lower": format_fraction(verdict.lower),
-                "radius_upper": None if verdict.upper is None else format_fraction(verdict.upper),
-                "certificate": str(out) if out is not None and certificate is not None else None,
-                "rests_on": verdict.rests_on,
-                "engine": statistics.engine,
-                "nodes": statistics.nodes,
-                "stopped": statistics.stopped,
-                "seconds": round(statistics.seconds, 3),
-                "check_seconds": round(statistics.check_seconds, 3),
-            }
-        )
-    else:
-        print(word)
-        if certificate is not None:
-            print(certificate.check().sentence)
-        notes = [f"{statistics.seconds:.2f} s, of which checking {statistics.check_seconds:.2f} s"]
-        if statistics.stopped:
-            notes.append(f"stopped: {statistics.stopped}")
-        if verdict.rests_on == "solver":
-            notes.append("rests on z3's word alone, no certificate proves it")
-        print("; ".join(notes), file=sys.stderr)
+    with _saved(certificate, out) as written:
+        if as_json:
+            _print_json(
+                {
+                    "verdict": verdict.answer,
+                    "epsilon": None
+                    if verdict.epsilon is None
+                    else format_fraction(verdict.epsilon),
+                    "radius_lower": format_fraction(verdict.lower),
+                    "radius_upper": None
+                    if verdict.upper is None
+                    else format_fraction(verdict.upper),
+                    "certificate": written,
+                    "rests_on": verdict.rests_on,
+                    "engine": statistics.engine,
+                    "nodes": statistics.nodes,
+                    "stopped": statistics.stopped,
+                    "seconds": round(statistics.seconds, 3),
+                    "check_seconds": round(statistics.check_seconds, 3),
+                }
+            )
+        else:
+            print(word)
+            if certificate is not None:
+                print(certificate.check().sentence)
+            notes = [
+                f"{statistics.seconds:.2f} s, of which checking {statistics.check_seconds:.2f} s"
+            ]
+            if statistics.stopped:
+                notes.append(f"stopped: {statistics.stopped}")
+            if verdict.rests_on == "solver":
+                notes.append("rests on z3's word alone, no certificate proves it")
+            print("; ".join(notes), file=sys.stderr)
     raise typer.Exit(_INTERRUPTED if statistics.stopped == "interrupted" else status)
 
 
 def _short(number: Fraction) -> str:
     text = format_fraction(number)
     return text if len(text) <= _SHORT else "..."
+
+
+def _require_place(certificate: Path | None) -> None:
+    """Refuse before the work, not after it, where no certificate can be written."""
+    if str(certificate) == "-":
+        raise InputError("--certificate", "-", "a file: the answer goes to standard output")
+    if certificate is not None:
+        require_writable(certificate)
+
+
+@contextmanager
+def _saved(certificate: Certificate | None, out: Path | None) -> Iterator[str | None]:
+    """Write a certificate and yield where, or None; what fails is raised when all is printed."""
+    failure = None
+    if out is not None and certificate is not None:
+        try:
+            certificate.save(out)
+        except InputError as error:
+            failure = error
+    yield None if out is None or certificate is None or failure else str(out)
+    if failure is not None:
+        raise failure
 
 
 def _write(output: str, text: str) -> None:

@@ -16,11 +16,13 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from symsafe.errors import InputError, SymsafeError, UnsupportedError
+from symsafe.engine.limits import Limits
+from symsafe.errors import EngineError, InputError, SymsafeError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem, dumps_problem
 from symsafe.model.files import csv_text, make_folder, write_atomically
@@ -245,10 +247,11 @@ def sweep(
     else:
         # Not by fork: a copy of a process with running threads may hang.
         context = multiprocessing.get_context("spawn")
+        give_up = partial(_end_children, multiprocessing.active_children())
         with concurrent.futures.ProcessPoolExecutor(
             min(workers, max(1, len(waiting))), mp_context=context, initializer=_leave_interrupts
         ) as pool:
-            stopped = _in_parallel(pool, waiting, done)
+            stopped = _in_parallel(pool, waiting, done, give_up)
     # The same question may stand under several names.
     records = [
         {**found[key], "problem": task.name, "parameters": task.parameters}
@@ -356,14 +359,11 @@ def _solve(task: _Task, key: str) -> Record:
 
 
 def _in_series(waiting: Mapping[str, _Task], done: Callable[[str, Record], None]) -> str | None:
-    try:
+    with Limits() as limits:
         for key, task in waiting.items():
-            record = _solve(task, key)
-            if record["stopped"] == "interrupted":
+            done(key, _solve(task, key))
+            if limits.interrupted:
                 return "interrupted"
-            done(key, record)
-    except KeyboardInterrupt:  # between two searches
-        return "interrupted"
     return None
 
 
@@ -371,6 +371,7 @@ def _in_parallel(
     executor: concurrent.futures.Executor,
     waiting: Mapping[str, _Task],
     done: Callable[[str, Record], None],
+    give_up: Callable[[], None] = lambda: None,
 ) -> str | None:
     futures = {executor.submit(_solve, task, key): key for key, task in waiting.items()}
     written = set()
@@ -386,11 +387,23 @@ def _in_parallel(
         stopped = "interrupted"
         for future in futures:
             future.cancel()
-        # What is being computed ends by itself: the terminal interrupts the workers as well.
+        give_up()
         for future in concurrent.futures.wait(futures).done - written:
-            if not future.cancelled():
+            if not future.cancelled() and future.exception() is None:
                 done(futures[future], future.result())
+    except concurrent.futures.BrokenExecutor:
+        raise EngineError(
+            "a process of the sweep was killed, by the system if memory ran out; "
+            "what was answered is in the results file"
+        ) from None
     return stopped
+
+
+def _end_children(before: Sequence[multiprocessing.process.BaseProcess]) -> None:
+    """End the processes that were started since then: an unfinished answer is worth nothing."""
+    for child in multiprocessing.active_children():
+        if child not in before:
+            child.terminate()
 
 
 def _leave_interrupts() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from os import PathLike
 from typing import Literal
 
 from symsafe.certificate import (
@@ -20,6 +21,7 @@ from symsafe.certificate import (
     unsafe_certificate,
 )
 from symsafe.engine.bandit import BanditOutcome, solve_bandit
+from symsafe.engine.copies import Copies
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.regularised import CaseOutcome, search_cases
@@ -128,6 +130,7 @@ def decide(
     workers: int = 1,
     report: Callable[[Progress], None] | None = None,
     resume: Certificate | None = None,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> Verdict:
     """Decide whether the data distribution is safe at the tolerance of `problem`.
 
@@ -155,6 +158,10 @@ def decide(
     resume : Certificate, optional
         Of the bounds that an earlier call ended with: the search goes on from there. For problems
         without a regularizer.
+    checkpoint : path, optional
+        Where to keep the certificate of the bounds so far while the search runs: once a minute, or
+        less often so that it takes less than a tenth of the time, and always whole. After a kill
+        `resume` goes on from there. On Linux, when called in the main thread.
 
     Returns
     -------
@@ -184,7 +191,7 @@ def decide(
     """
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    limits = Limits(time_limit, node_limit, workers)
+    limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
     return _answer(problem, engine, limits, report, exact(problem.epsilon), resume)
 
 
@@ -197,12 +204,13 @@ def radius(
     workers: int = 1,
     report: Callable[[Progress], None] | None = None,
     resume: Certificate | None = None,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> Verdict:
     """Return the exact safety radius: the least tolerance at which the data distribution is unsafe.
 
     Parameters
     ----------
-    problem, engine, time_limit, node_limit, workers, report, resume
+    problem, engine, time_limit, node_limit, workers, report, resume, checkpoint
         As for `decide`; the epsilon of the problem is optional.
 
     Returns
@@ -224,7 +232,7 @@ def radius(
     >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
     Fraction(3, 50)
     """
-    limits = Limits(time_limit, node_limit, workers)
+    limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
     return _answer(problem, engine, limits, report, None, resume)
 
 
@@ -256,6 +264,8 @@ def _answer(
             finding = _from_certificate(question, limits, report, asked, resume)
         else:
             raise UnsupportedError(_NO_RESUME)
+        if limits.copies.is_copy and finding.certificate is not None:
+            limits.copies.write(finding.certificate.save)
         seconds = limits.elapsed
     epsilon = asked if problem.epsilon is None else exact(problem.epsilon)
     answer: Answer = "unknown"

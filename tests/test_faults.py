@@ -1,7 +1,6 @@
 """What goes wrong around the package costs time or ends in bounds: nothing is lost or half-written.
 
-Lying solvers are elsewhere: HiGHS in test_linear_program and test_radius, the compiled search in
-test_fast, z3 in test_smt.
+Lying solvers are elsewhere, in test_lying_solvers.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from instances import random_sparse, to_problem
 
 from symsafe import Certificate, checker, cli, problems, radius, save_problem
 from symsafe.engine import fast
+from symsafe.engine.limits import Limits
 
 COMMAND = [sys.executable, "-m", "symsafe"]
 
@@ -95,6 +95,8 @@ def test_a_full_disk_is_one_clear_error(
     assert found.returncode == 2
     assert "/dev/full" in found.stderr
     assert "Traceback" not in found.stderr
+    if "decide" in arguments:  # the answer is not lost
+        assert found.stdout.startswith("unsafe\n")
 
 
 @pytest.mark.parametrize("failing", ["write_bytes", "replace"])
@@ -153,6 +155,81 @@ def test_ctrl_c_ends_all_processes_and_leaves_bounds(tmp_path: Path) -> None:
     found = Certificate.load(out).check()
     assert (str(found.lower), str(found.upper)) == (record["radius_lower"], record["radius_upper"])
     assert children(process.pid) == set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+@pytest.mark.parametrize(
+    ("command", "options", "answer"),
+    [
+        ("radius", ["--json"], "radius_lower"),
+        ("radius", ["--engine", "smt", "--json"], "radius_lower"),
+        ("profile", ["--json"], "steps"),
+        ("sweep", ["--workers", "2"], "radius_lower"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "-".join(x).replace("--", ""),
+)
+def test_sigterm_means_the_same_as_ctrl_c(
+    command: str, options: list[str], answer: str, tmp_path: Path
+) -> None:
+    """Exit status 130, and what is known so far; batch systems send it before they kill."""
+    path = tmp_path / "hard.json"
+    asked = random_sparse(20, 4, seed=0, regret=Fraction(9, 10))
+    save_problem(to_problem(asked, Fraction(1, 100)), path)
+    process = started(command, str(path), *options)
+    time.sleep(4)
+    process.terminate()
+    output, errors = process.communicate(timeout=100)
+    assert process.returncode == 130, errors
+    assert answer in output
+    assert "Traceback" not in errors
+
+
+def test_an_interruption_between_two_searches_is_not_lost() -> None:
+    """An inner search that was complete hands it to the outer one."""
+    with Limits() as outer:
+        with Limits():
+            signal.raise_signal(signal.SIGINT)
+        assert outer.reached() == "interrupted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_a_sweep_whose_process_is_killed_says_so(tmp_path: Path) -> None:
+    """As the system does when memory runs out: exit status 3, and no answer is invented."""
+    path = tmp_path / "hard.json"
+    save_problem(to_problem(random_sparse(20, 4, seed=0, regret=Fraction(9, 10))), path)
+    process = started("sweep", str(path), "--workers", "2")
+    time.sleep(4)
+    for child in children(process.pid) - {process.pid}:
+        os.kill(child, signal.SIGKILL)
+    output, errors = process.communicate(timeout=100)
+    assert (process.returncode, output) == (3, "")
+    assert "was killed" in errors
+
+
+def test_standard_output_is_no_place_for_a_certificate(chatbot: Path) -> None:
+    """The answer goes there."""
+    found = run("decide", str(chatbot), "--certificate", "-")
+    assert found.returncode == 2
+    assert "--certificate" in found.stderr
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_a_limit_of_memory_gives_an_error_and_no_answer(size: int, tmp_path: Path) -> None:
+    """Of the address space, in hundreds of MB; from some size on the answer is the right one."""
+    path = tmp_path / "p.toml"
+    path.write_text(problems.text("tight-bandit"))
+    limited = [
+        "bash",
+        "-c",
+        f'ulimit -v {size}00000; exec "$@"',
+        "-",
+        *COMMAND,
+        "radius",
+        str(path),
+    ]
+    found = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=100)
+    assert found.returncode == 0 or not found.stdout
+    assert found.returncode != 0 or found.stdout.startswith("3/50")
 
 
 def test_short_of_memory_a_search_ends_with_certified_bounds(

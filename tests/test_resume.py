@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +31,7 @@ from symsafe import (
     save_problem,
 )
 from symsafe.cli import app
+from symsafe.engine import copies
 
 
 def stopped(problem: SafetyProblem, nodes: int) -> Certificate:
@@ -106,3 +112,99 @@ def test_command_goes_on_from_a_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, "--resume", str(cert)])
     assert result.exit_code == 0
     assert Certificate.load(cert).check().lower == radius(problem).lower
+
+
+# -- bounds that outlive a kill -----------------------------------------------------------------
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="copies of a process need Linux")
+
+
+@linux
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_after_a_kill_the_search_goes_on_from_what_it_had_kept(
+    workers: str, tmp_path: Path
+) -> None:
+    """SIGKILL as soon as bounds are there; with threads as well."""
+    path, cert = tmp_path / "p.json", tmp_path / "c.json.gz"
+    problem = to_problem(random_sparse(12, 4, seed=0, regret=Fraction(9, 10)))
+    save_problem(problem, path)
+    code = "from symsafe import cli; from symsafe.engine import copies; copies.SECONDS = 0; "
+    arguments = ["radius", str(path), "--certificate", str(cert), "--workers", workers]
+    command = [sys.executable, "-c", f"{code} cli.main()", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    while process.poll() is None and not cert.exists():
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    kept = Certificate.load(cert)
+    before, exact = kept.check(), radius(problem).lower
+    assert before.lower is not None
+    assert before.upper is not None
+    assert before.lower <= exact <= before.upper
+    assert radius(problem, resume=kept).lower == exact
+
+
+@linux
+def test_what_is_kept_does_not_change_the_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One copy after the other: each writes true bounds, and none of them is left behind."""
+    problem = to_problem(random_sparse(10, 4, seed=3, regret=Fraction(1, 2)))
+    alone = radius(problem).certificate
+    monkeypatch.setattr(copies, "SECONDS", 0.0)
+    monkeypatch.setattr(copies, "SHARE", 0)
+    cert, kept = tmp_path / "c.json", []
+    looks = iter(range(10**9))
+
+    def look(_: object) -> None:
+        late = time.monotonic() + 60
+        while next(looks) > 0 and len(kept) < 2 and not cert.exists() and time.monotonic() < late:
+            time.sleep(0.01)
+        if cert.exists():
+            kept.append(Certificate.load(cert).check())
+            cert.unlink()
+
+    found = radius(problem, checkpoint=cert, report=look)
+    assert found.certificate == alone
+    assert kept
+    assert all(k.lower <= found.lower <= k.upper for k in kept)  # type: ignore[operator]
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"c.json"}
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@linux
+def test_a_copy_that_cannot_be_made_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short of memory, and in a thread, where no copy is tried."""
+    problem = to_problem(random_sparse(8, 4, seed=3, regret=Fraction(1, 2)))
+    exact = radius(problem)
+    tried = []
+
+    def fail() -> int:
+        tried.append(1)
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(copies, "SECONDS", 0.0)
+    monkeypatch.setattr(os, "fork", fail)
+    assert radius(problem, checkpoint=tmp_path / "c.json").lower == exact.lower
+    assert tried
+    tried.clear()
+    with ThreadPoolExecutor(2) as pool:
+        again = [pool.submit(radius, problem, checkpoint=tmp_path / "c.json") for _ in range(2)]
+        assert all(x.result().certificate == exact.certificate for x in again)
+    assert not tried
+
+
+def test_where_nothing_can_be_kept_is_said_at_once(tmp_path: Path) -> None:
+    """Before the search, not after it; a file that nobody may write to stays."""
+    problem = to_problem(random_instance(3))
+    kept = tmp_path / "kept.json"
+    kept.write_text("as before")
+    kept.chmod(0o444)
+    for path in (tmp_path, tmp_path / "no" / "c.json", kept, kept / "c.json"):
+        with pytest.raises(InputError) as caught:
+            radius(problem, checkpoint=path)
+        assert caught.value.field == "file"
+    assert kept.read_text() == "as before"

@@ -296,7 +296,7 @@ def test_a_dask_cluster_will_do() -> None:
     distributed = pytest.importorskip("distributed", reason="Dask is not installed: not tested")
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -392,6 +392,7 @@ def _begin(crew: Crew) -> None:
     global _crew
     _crew = crew
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for us decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _work(order: Sequence[tuple[int, int]]) -> list[tuple[int, Leaf | None, Potentials]]:

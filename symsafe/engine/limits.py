@@ -7,6 +7,7 @@ import threading
 import time
 from types import FrameType, TracebackType
 
+from symsafe.engine.copies import Copies
 from symsafe.errors import InputError
 
 __all__ = ["Limits", "Within"]
@@ -26,6 +27,8 @@ class Limits:
         Limit on the number of nodes that a search may open.
     workers : int, default 1
         How many processor cores a search may use. The answer does not depend on it.
+    copies : Copies, optional
+        In a copy of the process a limit is reached.
 
     Raises
     ------
@@ -34,7 +37,11 @@ class Limits:
     """
 
     def __init__(
-        self, seconds: float | None = None, nodes: int | None = None, workers: int = 1
+        self,
+        seconds: float | None = None,
+        nodes: int | None = None,
+        workers: int = 1,
+        copies: Copies | None = None,
     ) -> None:
         if seconds is not None and not seconds > 0:
             raise InputError("time_limit", seconds, "a positive number of seconds")
@@ -46,6 +53,7 @@ class Limits:
         self._start = time.monotonic()
         self._seconds = seconds
         self._nodes = nodes
+        self.copies = copies or Copies()
         self._previous: object = None
         self._installed = False
         self.interrupted = False
@@ -65,6 +73,10 @@ class Limits:
         if self._installed:
             signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]
             self._installed = False
+            outer = getattr(self._previous, "__self__", None)
+            if self.interrupted and isinstance(outer, Limits):  # of several searches in a row
+                outer.interrupted = True
+        self.copies.close()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self.interrupted:
@@ -96,6 +108,9 @@ class Limits:
             return "node limit"
         if self._seconds is not None and self.elapsed + reserve >= self._seconds:
             return "time limit"
+        if self.copies.stops():
+            self.workers = 1
+            return "copy"
         return None
 
 

@@ -7,6 +7,7 @@ Shares nothing with the policy tree. A model of z3 is made into an exact witness
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,7 @@ from symsafe.engine.witness import Witness, cheapest_witness
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["SmtOutcome", "decide_by_smt", "radius_by_smt", "to_smtlib"]
+__all__ = ["SmtOutcome", "decide_by_smt", "patiently", "radius_by_smt", "to_smtlib"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ def _verified(question: Question, choices: tuple[int, ...], enough: Fraction) ->
     return witness
 
 
+def patiently(ask: Callable[[], Any]) -> Any:
+    """Let z3 work in a thread: while it works in the main thread Python sees no signal."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask).result()
+
+
 class _Query:
     """Booleans choose a policy; V prices it, U values it; all else is linear arithmetic."""
 
@@ -160,7 +167,7 @@ class _Query:
         if seconds is not None:
             self.solver.set("timeout", max(1, int(seconds * 1000)))
         self.bound(enough, strict=strict)
-        answer = self.solver.check()
+        answer = patiently(self.solver.check)
         if answer == self.z3.unsat:
             return None
         if answer == self.z3.unknown:

@@ -49,12 +49,14 @@ A file is at most 64 MiB, nested at most 32 deep. Unknown and repeated keys are 
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,12 +84,14 @@ __all__ = [
     "load_problem",
     "loads_problem",
     "make_folder",
+    "require_writable",
     "save_problem",
     "write_atomically",
 ]
 
 MAX_BYTES = 64 * 2**20
 MAX_NESTING = 32
+_ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 # The time that tomllib takes for a dotted key grows with the square of its dots.
 _MAX_DOTS = 1_000
 # A little less than the 4,300 digits that Python prints, so that a message can show the number.
@@ -295,6 +299,34 @@ def make_folder(path: str | PathLike[str], field: str) -> Path:
     return folder
 
 
+def require_writable(path: str | PathLike[str]) -> Path:
+    """Return where a path leads, if a file may be written there: before the work, not after it.
+
+    A file that nobody has the permission to write to is meant to stay.
+
+    Raises
+    ------
+    InputError
+        For a folder, a file or folder without that permission, a folder that is not there.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        code = 0
+        if target.is_dir():
+            code = errno.EISDIR
+        elif not target.parent.is_dir():
+            code = errno.ENOENT
+        elif not target.exists():
+            code = 0 if os.access(target.parent, os.W_OK) else errno.EACCES
+        elif not target.stat().st_mode & _ANYBODY_WRITES:
+            code = errno.EACCES
+        if code:
+            raise OSError(code, os.strerror(code))
+    except (OSError, ValueError) as error:
+        raise _not_writable(path, error) from None
+    return target
+
+
 def write_atomically(path: str | PathLike[str], text: str | bytes) -> None:
     """Write a file under a temporary name and move it to its place when it is complete.
 
@@ -306,8 +338,8 @@ def write_atomically(path: str | PathLike[str], text: str | bytes) -> None:
         If the file cannot be written.
     """
     content = text.encode("utf-8") if isinstance(text, str) else text
+    target = require_writable(path)
     try:
-        target = Path(os.path.realpath(path))
         temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
         if target.exists() and not target.is_file():
             target.write_bytes(content)
@@ -320,8 +352,12 @@ def write_atomically(path: str | PathLike[str], text: str | bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError("file", os.fspath(path), f"a writable file ({reason})") from None
+        raise _not_writable(path, error) from None
+
+
+def _not_writable(path: str | PathLike[str], error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError("file", os.fspath(path), f"a writable file ({reason})")
 
 
 def _require_format(format: object) -> None:

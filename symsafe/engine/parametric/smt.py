@@ -18,6 +18,7 @@ from symsafe.analysis.policies import count_deterministic_policies, deterministi
 from symsafe.analysis.values import expected_return, returns
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.domain import scribe_of
+from symsafe.engine.smt import patiently
 from symsafe.errors import UnsupportedError
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model import Policy, SafetyProblem
@@ -274,7 +275,7 @@ class _Query:
         seconds = limits.remaining()
         if seconds is not None:
             self.solver.set("timeout", max(1, int(seconds * 1000)))
-        answer = self.solver.check()
+        answer = patiently(self.solver.check)
         if answer == self.z3.unknown:
             reason = str(self.solver.reason_unknown())
             return "interrupted" if "interrupt" in reason else f"z3: {reason}"
