@@ -1,14 +1,15 @@
-"""Differential campaign: the engines against brute force on many random exact instances.
+"""Differential campaign: engines and functions against independent oracles on random problems.
 
-    python benchmarks/differential.py                        20,000 instances, all processors
-    python benchmarks/differential.py --first 7 --count 100  some of them
+    python benchmarks/differential.py                                 20,000 seeds, all processors
+    python benchmarks/differential.py --first 7 --count 100           some of them
+    python benchmarks/differential.py --only kl --first 3 --count 1   one comparison, one problem
 
-Per seed: the certified radius of the policy tree equals enumeration of policies and bases
-(tests/oracle.py); decisions at, just below and just above it are right; certificates pass the
-checker. Every 4th seed: the compiled search as well, every 20th z3. Every 5th: the metamorphic
-relations (tests/relations.py). Every 41st: all other problems and claims (tests/mutants.py:
-bandits as arrays, regularizers, KL, families, sets of distributions, samples), each against its
-oracle. A failure is printed with its seed; the exit status is then 1.
+Every seed draws a plain instance: its certified radius equals enumeration of policies and bases
+(tests/oracle.py), and decisions at, below and above it are right. Every so many seeds another
+comparison of tests/comparisons.py runs on a problem of its own, which has the number of its turn as
+its seed; the docstring of its function says what is compared with what, and `COMPARISONS` there how
+often. A disagreement, or an error, is printed with the name and the number; the exit status is
+then 1.
 """
 
 from __future__ import annotations
@@ -16,84 +17,47 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from instances import random_instance, to_problem
-from mutants import certificates, is_true, title
-from oracle import Instance, safety_radius
-from relations import check_relations
+from comparisons import COMPARISONS
 
-from symsafe import decide, radius
-from symsafe.engine.fast import fast_search
-from symsafe.engine.limits import Limits
-from symsafe.engine.question import Question
-
-BLOCK = 50
+BLOCK = 20
 
 
-def by_tree(instance: Instance) -> Fraction:
-    """The certified radius."""
-    verdict = radius(to_problem(instance))
-    if not verdict.is_exact or verdict.certificate is None:
-        raise ValueError("no exact radius")
-    verdict.certificate.check()
-    return verdict.lower
+def due(seed: int, only: str | None) -> Iterator[tuple[str, int]]:
+    """The comparisons that a seed runs, each with its own number."""
+    if only is not None:
+        yield only, seed
+        return
+    for name, (every, _) in COMPARISONS.items():
+        if seed % every == 0:
+            yield name, seed // every
 
 
-def failures(seed: int, count: Counter[str]) -> list[str]:
-    """What is wrong on the instance of a seed."""
-    instance = random_instance(seed)
-    truth, wrong = safety_radius(instance), []
-    count["radius"] += 1
-    if by_tree(instance) != truth:
-        wrong.append("radius")
-    for factor in (Fraction(999, 1000), Fraction(1), Fraction(1001, 1000)):
-        if truth == 0:
-            break
-        count["decisions"] += 1
-        verdict = decide(to_problem(instance, truth * factor))
-        if verdict.answer != ("safe" if factor < 1 else "unsafe"):
-            wrong.append(f"decision at {factor}")
-    if seed % 4 == 0:
-        count["compiled search"] += 1
-        question = Question.of(to_problem(instance))
-        outcome = fast_search(question, Limits())
-        if not outcome.lower == outcome.witness.cost == truth * question.reward_range:
-            wrong.append("compiled search")
-    if seed % 20 == 0:
-        count["z3"] += 1
-        if radius(to_problem(instance), engine="smt").lower != truth:
-            wrong.append("z3")
-    if seed % 5 == 0:
-        count["relations"] += 8
-        wrong += check_relations(seed, by_tree)
-    if seed % 41 == 0:
-        for document in certificates(seed):
-            kind, found = title(document), is_true(document)
-            count[f"{kind}{'' if found else ', beyond the oracle'} (all kinds)"] += 1
-            if found is False:
-                wrong.append(kind)
-    features = {
-        "discount 0": instance.discount == 0,
-        "zeros in D": 0 in instance.weights,
-        "radius 0": truth == 0,
-        "single action somewhere": 1 in Counter(instance.pair_states).values(),
-        "state without initial probability": 0 in instance.initial,
-    }
-    count.update(name for name, present in features.items() if present)
-    return wrong
-
-
-def run_block(first: int) -> tuple[Counter[str], list[tuple[int, list[str]]]]:
-    """Run the seeds of a block."""
-    count: Counter[str] = Counter()
-    wrong = [(seed, failures(seed, count)) for seed in range(first, first + BLOCK)]
-    return count, [(seed, names) for seed, names in wrong if names]
+def run_block(first: int, count: int, only: str | None) -> tuple[Counter[str], list[str]]:
+    """Run some seeds; return what was compared how often, and what is wrong."""
+    done: Counter[str] = Counter()
+    wrong = []
+    for seed in range(first, first + count):
+        for name, number in due(seed, only):
+            begun = time.process_time()
+            try:
+                for what, agreed in COMPARISONS[name][1](number):
+                    done[f"{name}: {what}"] += 1
+                    if not agreed:
+                        wrong.append(f"{name} {number}: {what}")
+            except Exception as error:  # a campaign goes on
+                wrong.append(f"{name} {number}: {type(error).__name__}: {error}")
+            done[f"{name}, problems"] += 1
+            done[f"{name}, milliseconds"] += round(1000 * (time.process_time() - begun))
+    return done, wrong
 
 
 def main() -> int:
@@ -101,20 +65,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--only", choices=COMPARISONS, help="one comparison, on every number")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    starts = range(options.first, options.first + options.count, BLOCK)
+    counts = [min(BLOCK, options.first + options.count - start) for start in starts]
     total: Counter[str] = Counter()
     bad = 0
-    starts = range(options.first, options.first + options.count, BLOCK)
     with ProcessPoolExecutor(options.processes) as pool:
-        for count, wrong in pool.map(run_block, starts):
-            total += count
-            for seed, names in wrong:
-                bad += 1
-                print(f"seed {seed}: {', '.join(names)}", flush=True)
+        for done, wrong in pool.map(partial(run_block, only=options.only), starts, counts):
+            total += done
+            bad += len(wrong)
+            for line in wrong:
+                print(line, flush=True)
     for name, number in sorted(total.items()):
         print(f"{name}: {number}")
-    print(f"seeds with a disagreement: {bad}")
+    print(f"comparisons: {sum(n for name, n in total.items() if ': ' in name)}")
+    print(f"disagreements: {bad}")
     return 1 if bad else 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
@@ -60,6 +62,78 @@ def random_instance(seed: int) -> Instance:
     exactly = (best - random.choice(returns[:-1])) / (best - worst)
     nearby = random.choice([Fraction(1), Fraction(1, 2), Fraction(1, 10), Fraction(9, 10)])
     return replace_regret(instance, random.choice([exactly, exactly, nearby]))
+
+
+def awkward_instance(seed: int) -> Instance:
+    """A random instance made worse in one to three ways: see `AWKWARD`."""
+    random = Random(seed)
+    while True:
+        instance = random_instance(random.randrange(10**9))
+        for edit in random.sample(sorted(AWKWARD), random.randint(1, 3)):
+            instance = AWKWARD[edit](instance, random)
+        returns = sorted({policy_return(instance, policy) for policy in instance.policies()})
+        if len(set(instance.rewards)) > 1 and len(returns) > 1:
+            break
+    best, worst = returns[-1], returns[0]
+    exactly = (best - random.choice(returns[:-1])) / (best - worst)
+    level = random.choice([exactly, exactly, Fraction(1), Fraction(1, 10**12)])
+    return replace(instance, regret=level)
+
+
+def _moved(instance: Instance, random: Random) -> Instance:
+    """Every pair leads to one state: often periodic or absorbing."""
+    count, step = len(instance.initial), random.choice([0, 1, None])
+    targets = [
+        random.randrange(count) if step is None else (s + step) % count
+        for s in instance.pair_states
+    ]
+    return replace(instance, successors=tuple(((t, Fraction(1)),) for t in targets))
+
+
+def _leaking(instance: Instance, random: Random) -> Instance:
+    """Almost surely nothing happens."""
+    tiny, count = Fraction(1, 10**9), len(instance.initial)
+    rows = []
+    for s in instance.pair_states:
+        t = random.randrange(count)
+        rows.append(((s, Fraction(1)),) if s == t else tuple(sorted([(s, 1 - tiny), (t, tiny)])))
+    return replace(instance, successors=tuple(rows))
+
+
+def _one(count: int, place: int) -> tuple[Fraction, ...]:
+    return tuple(Fraction(int(i == place)) for i in range(count))
+
+
+def _weighted(parts: list[Fraction]) -> tuple[Fraction, ...]:
+    return tuple(x / sum(parts) for x in parts)
+
+
+def _chosen(values: list[Fraction], instance: Instance, random: Random) -> Instance:
+    return replace(instance, rewards=tuple(random.choice(values) for _ in instance.rewards))
+
+
+AWKWARD: dict[str, Callable[[Instance, Random], Instance]] = {
+    "data of one pair": lambda i, r: replace(
+        i, weights=_one(len(i.weights), r.randrange(len(i.weights)))
+    ),
+    "data of very different size": lambda i, r: replace(
+        i, weights=_weighted([Fraction(1, 10 ** r.choice([0, 3, 9, 15])) for _ in i.weights])
+    ),
+    "rewards 0 and 1": lambda i, r: _chosen([Fraction(0), Fraction(1)], i, r),
+    "rewards of very different size": lambda i, r: _chosen(
+        [Fraction(0), Fraction(1, 10**9), Fraction(1), Fraction(-(10**9))], i, r
+    ),
+    "almost equal rewards": lambda i, r: _chosen([Fraction(1), 1 + Fraction(1, 10**12)], i, r),
+    "one start": lambda i, r: replace(i, initial=_one(len(i.initial), r.randrange(len(i.initial)))),
+    "a start in almost one state": lambda i, r: replace(
+        i, initial=_weighted([Fraction(1, 10 ** r.choice([0, 12])) for _ in i.initial])
+    ),
+    "one successor": _moved,
+    "almost absorbing": _leaking,
+    "a discount near an end": lambda i, r: replace(
+        i, discount=r.choice([Fraction(1, 1000), Fraction(99, 100), Fraction(999, 1000)])
+    ),
+}
 
 
 def replace_regret(instance: Instance, regret: Fraction) -> Instance:

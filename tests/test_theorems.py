@@ -102,6 +102,16 @@ def test_errors_compare_as_section_5_says(seed: int) -> None:
     assert report.constructed["E|e| / range R"] == safety_radius(instance)
 
 
+@pytest.mark.parametrize("gap", ["1/1000000000000", "1", "1000000000"])
+@pytest.mark.parametrize("rare", ["2/5", "1/1000000000000000"])
+def test_errors_compare_however_small_or_large_they_are(gap: str, rare: str) -> None:
+    """Found by the differential campaign: rounding once broke inequalities that are true."""
+    share = Fraction(rare)
+    problem = bandit([1 + Fraction(gap), 1], [1 - share, share], 1, None)
+    report = run("error-metrics", problem)
+    assert [h.statement for h in report.hypotheses if not h.holds] == []
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_the_largest_packing_equals_enumeration(block: int) -> None:
     """Over all families of pairwise disjoint supports of bad policies."""

@@ -18,7 +18,7 @@ from symsafe.verdict import radius
 __all__ = ["verify"]
 
 _SOURCE = "Fluri et al., ICML 2025, Section 5; the converse bounds are ours"
-_UNIT = Fraction(1, 10**15)
+_DIGITS = 40
 
 
 def verify(problem: SafetyProblem) -> TheoremReport:
@@ -71,7 +71,7 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     absolute, square = mean([abs(e) for e in errors]), mean([e * e for e in errors])
     variance, largest = square - mean(errors) ** 2, max(abs(e) for e in errors)
     spread = max(span, max(reward) - min(reward))
-    low, high, sigma, slope = _preferences(question, errors, spread)
+    low, high, sigma, slope = _preferences(question, errors, spread, variance)
     hypotheses = [
         _at_most("E[e^2] <= max|e| E|e|", square, largest * absolute),
         _at_most("E|e|^2 <= E[e^2]", absolute**2, square),
@@ -111,12 +111,15 @@ def _at_most(statement: str, left: Fraction, right: Fraction) -> Hypothesis:
 
 
 def _preferences(
-    question: Question, errors: list[Fraction], spread: Fraction
+    question: Question, errors: list[Fraction], spread: Fraction, variance: Fraction
 ) -> tuple[Fraction, Fraction, Fraction, Fraction]:
     """Return X from below and above, and sigma(range R) and sigma'(r) from below."""
-    saved = ctx.prec
+    # X is about Var(e) / 4, and nearer to it the smaller the spread: rounding has to be finer.
+    small = variance * min(Fraction(1), spread**2) or Fraction(1)
+    digits = _DIGITS + len(str(small.denominator // small.numerator))
+    unit, saved = Fraction(1, 10**digits), ctx.prec
     try:
-        ctx.prec = 192
+        ctx.prec = 128 + 4 * digits
         total = arb(0)
         seen = [(p, w) for p, w in enumerate(question.weights) if w]
         for p, w in seen:
@@ -130,8 +133,9 @@ def _preferences(
         sigma = 1 / (1 + (-ball(question.reward_range)).exp())
         steep = 1 / (1 + (-ball(spread)).exp())
         slope = steep * (1 - steep)
-        high = above(total, _UNIT) if total.mid() else Fraction(0)
-        return -above(-total, _UNIT), high, -above(-sigma, _UNIT), -above(-slope, _UNIT)
+        low = max(Fraction(0), -above(-total, unit))  # a divergence is not negative
+        high = above(total, unit) if variance else Fraction(0)
+        return low, high, -above(-sigma, unit), -above(-slope, unit)
     finally:
         ctx.prec = saved
 
