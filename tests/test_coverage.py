@@ -149,6 +149,22 @@ def test_critical_epsilon_equals_the_programme_over_the_matrix(block: int) -> No
         assert radius(at).lower == expected
 
 
+def test_a_policy_that_is_almost_bad_is_no_witness() -> None:
+    """Found by the differential campaign: floats took the best policy for one with regret L."""
+    reward = {"a": 1, "b": 3, "c": 3, "d": "1/2"}
+    mdp = MDP.from_tables(
+        transitions={"s": {action: {"s": 1} for action in reward}},
+        reward={"s": reward},
+        initial="s",
+        discount="2/3",
+    )
+    found = critical_epsilon(mdp, Fraction(1, 10**12))
+    assert found.lower == found.upper == Fraction(2, 7)
+    assert repair(
+        SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/1000000000000", "1/4")
+    ).possible
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_repair_finds_the_nearest_safe_distribution(block: int) -> None:
     """On 80 random instances; the distribution returned is safe, and hardly farther away."""

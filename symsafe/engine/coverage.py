@@ -195,7 +195,9 @@ class _Planes:
                 question = self.at(weights)
                 for choice in scout.active():
                     if self.limits.reached() is None:
-                        self.add(cheapest_witness(question, self.policy(choice)))
+                        witness = cheapest_witness(question, self.policy(choice))
+                        if witness.policy_return <= question.bad_return:  # as floats believe
+                            self.add(witness)
                 return
 
     def offer(self, outcome: Outcome, weights: Numbers, mixture: Numbers | None) -> None:
