@@ -1,4 +1,4 @@
-"""The bounds of contextual bandits: the rules `bandit.2` and `bandit.3` of CERTIFICATE.md."""
+"""The bounds of contextual bandits: the rule `bandit.3` of CERTIFICATE.md."""
 
 from __future__ import annotations
 
@@ -9,37 +9,43 @@ from symsafe.proof import Proof
 SOURCE = "CERTIFICATE.md, rule bandit"
 
 
-def multiplier() -> Proof:
-    """Lagrange: a choice that loses enough costs the least k - lambda gap and lambda due."""
-    proof = Proof("bandit.2: the bound by a multiplier", SOURCE)
-    price, due = proof.scalars("lambda due")
-    contexts = proof.family("context", "k gap least")
-    cost, gap, least = contexts.quantities
-    sign = proof.axiom("sign", price >= 0, text="lambda >= 0")
-    each = proof.axiom(
-        "least", least <= cost - price * gap, contexts, "the least k - lambda gap of its actions"
+def slopes() -> Proof:
+    """The slopes from the point that a multiplier chooses lie on either side of it."""
+    proof = Proof("bandit.3: slopes, rounded", SOURCE)
+    scale, times, up, down = proof.scalars("scale j u d")
+    gap, cost, more, dear, less, cheap = proof.scalars("g k g' k' g'' k''")
+    above = proof.axiom(
+        "above",
+        z3.And(more > gap, scale * dear - times * more >= scale * cost - times * gap),
+        text="(g', k') loses more, and is no better at j",
     )
-    costs, gaps = proof.sum("costs", contexts, cost), proof.sum("gaps", contexts, gap)
-    bound = proof.sum("bound", contexts, least)
-    enough = proof.axiom("enough", gaps >= due, text="the choice loses enough: it is bad")
-    together = proof.induction(
-        "together",
-        contexts,
-        lambda s: s(bound) <= s(costs) - price * s(gaps),
-        [each],
-        "the least values sum to at most the cost less lambda times the loss",
+    below = proof.axiom(
+        "below",
+        z3.And(less < gap, scale * cheap - times * less > scale * cost - times * gap),
+        text="(g'', k'') loses less, and is worse at j, as the least g is chosen among equals",
     )
-    proof.z3(
-        "conclusion",
-        costs >= bound + price * due,
-        [sign, enough, together],
-        text="the cost is at least the sum of the least values plus lambda due",
+    floors = proof.axiom(
+        "floors",
+        z3.And(
+            (up + 1) * (more - gap) > scale * (dear - cost),
+            (down - 1) * (gap - less) <= scale * (cost - cheap),
+        ),
+        text="u and d - 1 are slopes rounded down",
     )
+    whole = proof.axiom(
+        "whole",
+        z3.And(
+            z3.Implies(up > times - 1, up >= times), z3.Implies(down < times + 1, down <= times)
+        ),
+        text="u, d and j are integers",
+    )
+    proof.z3("up", up >= times, [above, floors, whole], text="u >= j")
+    proof.z3("down", down <= times, [below, floors, whole], text="d <= j")
     return proof
 
 
 def core() -> Proof:
-    """What contexts that follow can still change is bounded by two slopes."""
+    """What contexts that follow can still change is bounded by two slopes; costs times 2^beta."""
     proof = Proof("bandit.3: what follows a state", SOURCE)
     up, down, lost, paid, due = proof.scalars("u d x y due")
     contexts = proof.family("context", "g k")
@@ -47,7 +53,7 @@ def core() -> Proof:
     slopes = proof.axiom(
         "slopes",
         z3.And(up >= down, down >= 0),
-        text="u >= lambda >= d >= 0, as b is best at lambda",
+        text="u >= j >= d >= 0, by the proof above, or as no action loses more or less",
     )
     each = proof.axiom(
         "moves",
@@ -57,7 +63,7 @@ def core() -> Proof:
             z3.Implies(change == 0, cost >= 0),
         ),
         contexts,
-        "what an action costs more than b, where it loses more, less, or the same",
+        "what a point costs more than (g, k), times 2^beta, where it loses more, less, or the same",
     )
     changes, costs = proof.sum("changes", contexts, change), proof.sum("costs", contexts, cost)
     rises = proof.sum("A", contexts, z3.If(change > 0, change, 0))
@@ -92,7 +98,7 @@ def core() -> Proof:
     return proof
 
 
-PROOFS = (multiplier, core)
+PROOFS = (slopes, core)
 
 if __name__ == "__main__":
     for build in PROOFS:

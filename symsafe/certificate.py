@@ -569,10 +569,19 @@ def bandit_certificate(
     bandit: BanditArrays, claim: dict[str, str], found: BanditOutcome
 ) -> Certificate:
     """Return the checked certificate of a claim about a contextual bandit given by arrays."""
-    evidence = {"multiplier": _text(found.multiplier), "choice": _listed(found.choice)}
-    bound = claim.get("lower", claim.get("epsilon"))
-    if found.core is not None and claim["kind"] != "unsafe" and Fraction(str(bound)) >= found.plain:
-        evidence["core"] = _listed(found.core)
+    evidence: dict[str, Any] = {}
+    if claim["kind"] != "safe":
+        evidence["choice"] = _listed(found.choice)
+    if claim["kind"] != "unsafe":
+        if Fraction(claim.get("lower") or claim["epsilon"]) < found.plain:
+            found = found.by_multiplier()
+        # The multiplier has about 64 binary digits.
+        steep = found.multiplier or Fraction(1)
+        bits = max(0, 64 - steep.numerator.bit_length() + steep.denominator.bit_length())
+        evidence["bits"] = bits
+        evidence["tree"] = [
+            list(node) if isinstance(node, tuple) else node.text(bits) for node in found.tree
+        ]
     claim = {"kind": claim["kind"], "regret": _text(bandit.regret), **claim}
     return _checked(claim, _lists(bandit), evidence)
 

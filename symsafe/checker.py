@@ -24,12 +24,12 @@ import json
 import re
 import sys
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from math import ceil, comb, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
@@ -59,7 +59,7 @@ METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
 MAX_POWER = 1000  # of a parameter
-MAX_STATES = 3 * 10**6  # of the contexts in doubt
+MAX_STATES = 3 * 10**6  # of the choices of a bandit
 MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -1781,62 +1781,153 @@ def integers(value: object, step: str, length: int | None = None) -> list[int]:
     return [int(x) for x in found]
 
 
-@dataclass(slots=True)
-class Context:
-    """The moves of a context from the action that the multiplier makes best."""
-
-    moves: list[tuple[int, int]]  # what each other action loses and costs more
-    up: tuple[int, int] | None = None  # least cost per loss of a move that loses more
-    down: tuple[int, int] = (0, 1)  # greatest cost per loss that a move gives back
+Point = tuple[int, int]  # what an action loses, and what it costs
 
 
-def compared(x: tuple[int, int] | None, y: tuple[int, int] | None) -> bool:
-    """Whether x < y, for fractions with positive denominators, or None for infinity."""
-    return x is not None and (y is None or x[0] * y[1] < y[0] * x[1])
+def selected(points: list[Point], kappa: int, bits: int) -> tuple[int, int, int | None, int]:
+    """Return the point that a multiplier chooses, and the slopes up (None: infinite) and down."""
+    x, y = points[0]
+    least = (y << bits) - kappa * x
+    for gap, price in points:
+        value = (price << bits) - kappa * gap
+        if value < least or (value == least and gap < x):
+            x, y, least = gap, price, value
+    up, down = None, 0
+    for gap, price in points:
+        if gap > x:
+            slope = ((price - y) << bits) // (gap - x)
+            if up is None or slope < up:
+                up = slope
+        elif gap < x:
+            down = max(down, ((y - price) << bits) // (x - gap) + 1)
+    return x, y, up, down
 
 
-def moves(costs: list[int], losses: list[int], best: int) -> Context:
-    """Return the moves of a context from one action."""
-    found = Context([])
-    for cost, loss in zip(costs, losses, strict=True):
-        dear, more = cost - costs[best], loss - losses[best]
-        if more > 0 and compared((dear, more), found.up):
-            found.up = (dear, more)
-        elif more < 0 and compared(found.down, (-dear, -more)):
-            found.down = (-dear, -more)
-        if dear or more:
-            found.moves.append((more, dear))
-    return found
+def lesser(x: int | None, y: int | None) -> int | None:
+    """Return the lesser of two slopes."""
+    return y if x is None else x if y is None else min(x, y)
 
 
-def check_core(
-    core: list[Context], rest: Context, lost: int, paid: int, due: int, aim: int
-) -> None:
-    """Refuse unless every choice in the contexts that loses `due` costs `aim`."""
-    up, down = [rest.up], [rest.down]
-    for context in reversed(core):
-        up.append(context.up if compared(context.up, up[-1]) else up[-1])
-        down.append(context.down if compared(down[-1], context.down) else down[-1])
-    states = [(lost, paid)]
-    made, step = 0, "evidence.core"
-    for context in [Context([]), *core]:
-        more = [(x + a, y + b) for a, b in context.moves for x, y in states]
-        made += len(more)
-        if made > MAX_STATES:
+class Choices:
+    """A tree over the choices of a bandit, and sums over the contexts that it does not name.
+
+    For these contexts only the multipliers of the leaves matter, from `low` to `high`: the sums at
+    `low`, and where a greater multiplier chooses another point, what that adds.
+    """
+
+    def __init__(self, tree: object, bits: object, contexts: int) -> None:
+        self.bits = index(bits, MAX_BITS + 1, "evidence.bits")
+        self.named: dict[int, list[Point]] = {}
+        self.nodes: list[tuple[int, ...] | list[int]] = []  # splits and leaves
+        multipliers, everything = [], set(range(contexts))
+        for i, value in enumerate(items(tree, "evidence.tree")):
+            step = f"evidence.tree[{i}]"
+            if isinstance(value, list):
+                s, place = (index(x, 10**9, step) for x in items(value, step, 2))
+                self.nodes.append((s, place))
+                named = [s]
+            else:
+                node = integers(value, step)
+                self.nodes.append(node)
+                multipliers.append(node[0])
+                named = node[1:]
+            if len(set(named)) < len(named) or not set(named) <= everything:
+                raise Malformed(step, "expected contexts, each once")
+            self.named |= {context: [] for context in named}
+        if min(multipliers, default=0) < 0:
+            raise Malformed("evidence.tree", "expected multipliers from 0")
+        self.low, self.high = min(multipliers, default=0), max(multipliers, default=0)
+        self.lost = self.paid = self.down = self.states = 0
+        self.up: int | None = None
+        self.steps: list[tuple[int, int, int]] = []  # slope, loss, cost
+
+    def add(self, s: int, points: list[Point]) -> None:
+        """Count a context."""
+        if s in self.named:
+            self.named[s] = points
+            return
+        x, y, up, down = selected(points, self.low, self.bits)
+        self.lost, self.paid, self.down = self.lost + x, self.paid + y, max(self.down, down)
+        while up is not None and up < self.high:
+            gap, price, beyond, _ = selected(points, up + 1, self.bits)
+            self.steps.append((up, gap - x, price - y))
+            x, y, up = gap, price, beyond
+        self.up = lesser(self.up, up)
+
+    def check(self, due: int, aim: int) -> None:
+        """Refuse unless every choice that loses `due` costs `aim`."""
+        self.steps.sort()
+        self.slopes = [slope for slope, _, _ in self.steps]
+        self.losses = list(accumulate((x for _, x, _ in self.steps), initial=self.lost))
+        self.costs = list(accumulate((y for _, _, y in self.steps), initial=self.paid))
+        pending: list[dict[int, tuple[int, int]]] = [{}]  # the places that are allowed
+        for i, node in enumerate(self.nodes):
+            step = f"evidence.tree[{i}]"
+            if not pending:
+                raise Rejected(step, "bandit.2", "the nodes before this one are a tree")
+            allowed = pending.pop()
+            self.count(len(self.named), step)
+            if isinstance(node, list):
+                self.leaf(node, allowed, due, aim, step)
+                continue
+            s, place = node
+            first, last = allowed.get(s, (0, len(self.named[s])))
+            if not first < place < last:
+                raise Rejected(step, "bandit.2", f"expected a place between {first} and {last}")
+            pending += [{**allowed, s: (place, last)}, {**allowed, s: (first, place)}]
+        if pending:
+            raise Rejected("evidence.tree", "bandit.2", "a split lacks a child")
+
+    def count(self, states: int, step: str) -> None:
+        self.states += states
+        if self.states > MAX_STATES:
             raise Malformed(step, f"more than {MAX_STATES} states")
-        above, below, least = up.pop(), down.pop(), None
-        merged = sorted(states + more, key=lambda state: (-state[0], state[1]))
-        states = []
-        for x, y in merged:
-            if least is not None and y >= least:
-                continue  # another one loses no less and costs no more
-            least, missing = y, due - x
-            price = above if missing > 0 else below
-            # What follows costs at least so much, or cannot lose enough; costs are integers.
-            if price is not None and (y - aim + 1) * price[1] + price[0] * missing <= 0:
-                states.append((x, y))
-    if states:
-        raise Rejected(step, "bandit.3", f"a choice may cost {states[0][1]}; expected {aim}")
+
+    def leaf(
+        self, node: list[int], allowed: dict[int, tuple[int, int]], due: int, aim: int, step: str
+    ) -> None:
+        """Decide the contexts of the core one by one."""
+        kappa, *core = node
+        i, bits = bisect_left(self.slopes, kappa), self.bits
+        lost, paid = self.losses[i], self.costs[i]
+        up = self.slopes[i] if i < len(self.slopes) else self.up
+        down = self.slopes[i - 1] + 1 if i else self.down
+        found: dict[int, tuple[list[Point], int | None, int]] = dict.fromkeys(core, ([], None, 0))
+        for s, points in self.named.items():
+            if s in allowed:
+                points = points[slice(*allowed[s])]
+            x, y, above, below = selected(points, kappa, bits)
+            lost, paid = lost + x, paid + y
+            if s in found:
+                found[s] = [(x - gap, price - y) for gap, price in points], above, below
+            else:
+                up, down = lesser(up, above), max(down, below)
+        # The moves of each context, and the slopes from it on; in the end those of the others.
+        plan: list[tuple[list[Point], int | None, int]] = [([], up, down)]
+        for context, above, below in reversed(found.values()):
+            up, down = lesser(up, above), max(down, below)
+            plan.append((context, up, down))
+        states = [(due - lost, paid - aim + 1)]  # what is missing, and what is paid above aim - 1
+        moves = [(0, 0)]
+        for following, up, down in reversed(plan):
+            self.count(len(states) * len(moves), step)
+            made = []
+            for x, y in moves:
+                for missing, over in states:
+                    m, o = missing + x, over + y
+                    slope = up if m > 0 else down
+                    if slope is not None and (o << bits) + slope * m <= 0:
+                        made.append((m, o))
+            made.sort()
+            states, best = [], None
+            for state in made:
+                if best is None or state[1] < best:  # else another one is no worse
+                    best = state[1]
+                    states.append(state)
+            moves = following
+        if states:
+            why = f"a choice may cost {states[0][1] + aim - 1}; expected {aim}"
+            raise Rejected(step, "bandit.3", why)
 
 
 def check_bandit(
@@ -1851,65 +1942,48 @@ def check_bandit(
     counts = integers(body["actions"], "problem.actions")
     initial = integers(body["initial"], "problem.initial", len(counts))
     reward, data = (integers(body[k], f"problem.{k}", sum(counts)) for k in ("reward", "data"))
-    extra = ["core"] if isinstance(evidence, dict) and "core" in evidence else []
-    proof = record(evidence, ("multiplier", "choice", *extra), "evidence")
-    kappa = number(proof["multiplier"], "evidence.multiplier")
-    choice = integers(proof["choice"], "evidence.choice", len(counts))
-    doubtful = integers(proof["core"], "evidence.core") if extra else []
-    core: dict[int, Context] = dict.fromkeys(doubtful, Context([]))
-    if min(counts) < 1 or kappa < 0 or min(*initial, *data, *choice) < 0:
+    keys = (["choice"] if high is not None else []) + (["bits", "tree"] if aim is not None else [])
+    proof = record(evidence, keys, "evidence")
+    choice = [0] * len(counts)
+    if high is not None:
+        choice = integers(proof["choice"], "evidence.choice", len(counts))
+    if min(counts) < 1 or min(*initial, *data, *choice) < 0:
         raise Rejected("problem", "problem", "expected actions, and nothing below 0 but rewards")
     if any(a >= count for a, count in zip(choice, counts, strict=True)):
         raise Malformed("evidence.choice", "expected an action of each context")
-    if len(core) < len(doubtful) or not core.keys() <= set(range(len(counts))):
-        raise Malformed("evidence.core", "expected contexts, each once")
-    span = cost = lost = least = first = base_lost = base_cost = 0
-    rest = Context([])
+    choices = None if aim is None else Choices(proof["tree"], proof["bits"], len(counts))
+    span = cost = lost = first = 0
     for s, (a, count, start) in enumerate(zip(choice, counts, initial, strict=True)):
         order = sorted(range(first, first + count), key=reward.__getitem__, reverse=True)
         masses, areas, mass, area = [], [], 0, 0  # of the data above each reward
-        costs, losses, bounds = [], [], []
         top = last = reward[order[0]]
         for p in order:
             area, last = area + mass * (last - reward[p]), reward[p]
             masses.append(mass)
             areas.append(area)
             mass += data[p]
-        for place, p in enumerate(order if start else ()):  # a context never met costs nothing
+        points = []
+        for place, p in enumerate(order):
             i = min(bisect_right(masses, data[p]) - 1, place)
             price = areas[i] + data[p] * (reward[order[i]] - reward[p])
-            loss = start * (top - reward[p])
-            bounds.append(kappa.denominator * price - kappa.numerator * loss)
-            costs.append(price)
-            losses.append(loss)
+            if not start:
+                price = 0  # a context that is never met costs nothing
+            points.append((start * (top - reward[p]), price))
             if p == first + a:
-                cost, lost = cost + price, lost + loss
-        least, span = least + min(bounds, default=0), span + start * (top - last)
-        if extra and start:
-            best = bounds.index(min(bounds))
-            base_lost, base_cost = base_lost + losses[best], base_cost + costs[best]
-            found = moves(costs, losses, best)
-            if s in core:
-                core[s] = found
-            else:
-                rest.up = found.up if compared(found.up, rest.up) else rest.up
-                rest.down = found.down if compared(rest.down, found.down) else rest.down
+                lost, cost = lost + points[-1][0], cost + price
+        span += start * (top - last)
+        if choices is not None:
+            choices.add(s, points)
         first += count
     unit = sum(data) * (max(reward) - min(reward))
     need(Fraction(min(span, unit)), "more than", ZERO, "problem", "problem", "range")
     if high is not None:
         need(Fraction(lost), "at least", level * span, "evidence.choice", "bandit.1", "lost return")
         need(Fraction(cost), "at most", high * unit, "evidence.choice", "bandit.1", "cost")
-    if aim is None:
-        return
-    relation, low = aim
-    if extra:
-        due = -(-level.numerator * span // level.denominator)
+    if choices is not None and aim is not None:
+        relation, low = aim
         goal = floor(low * unit) + 1 if relation == "more than" else ceil(low * unit)
-        check_core(list(core.values()), rest, base_lost, base_cost, due, goal)
-    else:
-        least_cost = Fraction(ceil(Fraction(least, kappa.denominator) + kappa * level * span))
-        need(least_cost, relation, low * unit, "evidence.multiplier", "bandit.2", "least cost")
+        choices.check(ceil(level * span), goal)
 
 
 # == The document

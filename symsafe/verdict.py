@@ -413,7 +413,7 @@ def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
     try:
         return _of_bandit(bandit, asked, outcome, limits)
     except CertificateRejected:  # floats dropped a choice that a checker has to look at
-        return _of_bandit(bandit, asked, outcome.without_core(), limits)
+        return _of_bandit(bandit, asked, outcome.by_multiplier(), limits)
 
 
 def _of_bandit(
@@ -439,7 +439,9 @@ def _of_bandit(
         upper=outcome.upper,
         certificate=certificate,
         rests_on="certificate",
-        statistics=Statistics("multiplier", seconds, certificate.check_seconds, 1, None),
+        statistics=Statistics(
+            "multiplier", seconds, certificate.check_seconds, len(outcome.tree), None
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Contextual bandits given by arrays: the multiplier against the exact engine, and the checker."""
+"""Contextual bandits given by arrays: the knapsack against the tree engine, and the checkers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
+import second_checker
 
 from symsafe import BanditArrays, Certificate, InputError, checker, decide, radius
 from symsafe.certificate import bandit_certificate
-from symsafe.engine import bandit_core
+from symsafe.engine import bandit_core, bandit_tree
 from symsafe.engine.bandit import solve_bandit
 from symsafe.model.arrays import load_arrays
 
@@ -46,10 +48,47 @@ def test_the_radius_is_that_of_the_tree_engine(chunk: int) -> None:
         made = bandit_certificate(bandit, claim, outcome)
         assert checker.check_text(made.to_json()).kind == "radius"
         assert radius(made.problem()).lower == found
-        plain = outcome.without_core()
+        plain = outcome.by_multiplier()
         assert plain.lower <= found
         claim["lower"] = str(plain.lower)
         assert bandit_certificate(bandit, claim, plain).check().upper == found
+
+
+def test_trees_of_splits_prove_the_radius(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where cores may have few states, contexts are split; both checkers accept."""
+    bandits = [random_bandit(seed, contexts=6, largest=9) for seed in range(80)]
+    exact = [solve_bandit(bandit).upper for bandit in bandits]
+    monkeypatch.setattr(bandit_tree, "_ROUNDS", ((0, 10_000),))
+    splits = 0
+    for bandit, found in zip(bandits, exact, strict=True):
+        outcome = solve_bandit(bandit)
+        assert outcome.lower == found == outcome.upper
+        made = document(bandit)
+        assert checker.check(made).kind == "radius"
+        assert second_checker.verdict(made) == ("accepted", "")
+        splits += sum(isinstance(node, tuple) for node in outcome.tree)
+    assert splits > 5
+
+
+def test_a_search_that_was_stopped_proves_what_its_open_nodes_prove(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The more nodes, the better the bound; it never exceeds the radius."""
+    bandit = large()
+    exact = radius(bandit).lower
+    found = []
+    for nodes in (1, 20, 200):
+        monkeypatch.setattr(bandit_tree, "_ROUNDS", ((0, nodes),))
+        found.append(radius(bandit).lower)
+    assert found[0] < found[1] < found[2] <= exact
+
+
+def test_a_tree_that_is_too_large_to_check_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of the root remains."""
+    bandit = large()
+    monkeypatch.setattr(bandit_tree, "_STATES", 0)
+    outcome = solve_bandit(bandit)
+    assert outcome.lower == outcome.plain < outcome.upper
 
 
 def large(contexts: int = 300) -> BanditArrays:
@@ -85,10 +124,10 @@ def test_decisions_around_the_radius_are_certified() -> None:
 def test_where_too_many_contexts_are_in_doubt_bounds_remain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Certified by the multiplier alone; a tolerance between them is undecided."""
+    """Certified by a multiplier for each node so far; a tolerance between them is undecided."""
     bandit = large()
     exact = radius(bandit).lower
-    monkeypatch.setattr(bandit_core, "_STATES", 0)
+    monkeypatch.setattr(bandit_tree, "_ROUNDS", ((1, 1),))
     bounds = radius(bandit)
     assert bounds.lower < exact <= bounds.upper < bounds.lower * Fraction(101, 100)
     verdict = decide(at(bandit, (bounds.lower + exact) / 2))
@@ -104,7 +143,7 @@ def test_what_floats_dropped_by_mistake_costs_the_exactness_alone(
     bandit = large()
     exact = radius(bandit).lower
     none = np.zeros(0, dtype=np.int64)
-    monkeypatch.setattr(bandit_core._Near, "_kept", lambda *_: none.astype(bool))
+    monkeypatch.setattr(bandit_core.Core, "_kept", lambda *_: none.astype(bool))
     found = radius(bandit)
     assert found.lower < exact <= found.upper
 
@@ -119,12 +158,11 @@ def test_numbers_beyond_64_bits_in_products_stay_exact() -> None:
     assert solve_bandit(scaled).upper == solve_bandit(plain).upper
 
 
-def document(bandit: BanditArrays) -> dict[str, object]:
+def document(bandit: BanditArrays) -> Any:
     outcome = solve_bandit(bandit)
     claim = {"kind": "radius", "lower": str(outcome.lower), "upper": str(outcome.upper)}
     made = bandit_certificate(bandit, claim, outcome)
-    result: dict[str, object] = json.loads(made.to_json())
-    return result
+    return json.loads(made.to_json())
 
 
 @pytest.mark.parametrize(
@@ -132,48 +170,124 @@ def document(bandit: BanditArrays) -> dict[str, object]:
     [
         ("claim", "upper", "1/1000000", "bandit.1"),
         ("claim", "lower", "1/397", "bandit.3"),  # the radius is 1/397.4
-        ("evidence", "core", "0", "bandit.3"),
-        ("evidence", "core", "0 0", "format"),
-        ("evidence", "core", "300", "format"),
-        ("evidence", "core", "-1", "format"),
-        ("evidence", "multiplier", "-1", "problem"),
         ("evidence", "choice", "0 0", "format"),
         ("evidence", "choice", " ".join(["9"] * 300), "format"),
         ("evidence", "choice", " ".join(["-1"] * 300), "problem"),
         ("evidence", "choice", "0  0", "format"),
+        ("evidence", "bits", -1, "format"),
+        ("evidence", "bits", 4097, "format"),
+        ("evidence", "bits", "64", "format"),
+        ("evidence", "tree", "0", "format"),
+        ("evidence", "tree", [], "bandit.2"),
+        ("evidence", "tree", [0], "format"),
+        ("evidence", "tree", ["-1"], "format"),
+        ("evidence", "tree", ["0"], "bandit.3"),
+        ("evidence", "tree", ["9" * 30], "bandit.3"),
+        ("evidence", "tree", ["0 5 5"], "format"),
+        ("evidence", "tree", ["0 300"], "format"),
+        ("evidence", "tree", ["0 -1"], "format"),
+        ("evidence", "tree", [[0, 1, 2], "0", "0"], "format"),
+        ("evidence", "tree", [[300, 1], "0", "0"], "format"),
+        ("evidence", "tree", [[0, -1], "0", "0"], "format"),
+        ("evidence", "tree", [[0, 0], "0", "0"], "bandit.2"),
+        ("evidence", "tree", [[0, 5], "0", "0"], "bandit.2"),
         ("problem", "data", "1 2 3", "format"),
         ("problem", "reward", " ".join(["1"] * 1500), "problem"),
         ("problem", "initial", " ".join(["0"] * 300), "problem"),
         ("problem", "actions", " ".join(["0"] * 300), "format"),
     ],
 )
-def test_a_changed_certificate_is_refused(part: str, key: str, value: str, rule: str) -> None:
-    """Each change is pinned to the rule that it breaks."""
+def test_a_changed_certificate_is_refused(part: str, key: str, value: object, rule: str) -> None:
+    """Each change is pinned to the rule that it breaks; the second checker refuses as well."""
     changed = document(large())
-    inside = changed[part]
-    assert isinstance(inside, dict)
-    inside[key] = value
+    changed[part][key] = value
+    assert refused(changed) == rule
+
+
+def refused(changed: Any) -> str:
     changed["digest"] = checker.digest(changed["problem"])
     with pytest.raises(checker.Rejected) as caught:
         checker.check(changed)
-    assert caught.value.rule == rule
+    assert second_checker.verdict(changed)[0] == "refused"
+    return caught.value.rule
 
 
-@pytest.mark.parametrize(("key", "value"), [("multiplier", "1000000"), ("multiplier", "0")])
-def test_without_core_the_multiplier_has_to_prove_the_bound(key: str, value: str) -> None:
-    """By itself."""
-    bandit = large()
-    plain = solve_bandit(bandit).without_core()
-    claim = {"kind": "radius", "lower": str(plain.lower), "upper": str(plain.upper)}
-    changed = json.loads(bandit_certificate(bandit, claim, plain).to_json())
-    changed["evidence"][key] = value
-    with pytest.raises(checker.Rejected) as caught:
-        checker.check(changed)
-    assert caught.value.rule == "bandit.2"
+def split_in_two() -> Any:
+    """Context 0 loses 4 for 4 or 9 for 9, context 1 loses 5 for 6, context 2 loses 5 for 7.
+
+    Of 19, 10 are due: contexts 1 and 2 do it for 13, 0 and 1 for 15. Multipliers are 16ths.
+    """
+    document = {
+        "format": "symsafe-certificate",
+        "version": 1,
+        "problem": {
+            "actions": "3 2 2",
+            "initial": "1 5 5",
+            "reward": "9 5 0 1 0 1 0",
+            "data": "9 1 1 6 6 7 7",
+        },
+        "claim": {"kind": "radius", "regret": "10/19", "lower": "13/333", "upper": "13/333"},
+        "evidence": {
+            "choice": "0 1 1",
+            "bits": 4,
+            # Without 1 and 2; with 2 alone; with 1.
+            "tree": [[1, 1], [2, 1], "160", "16 0", "16 0 2"],
+        },
+    }
+    document["digest"] = checker.digest(document["problem"])
+    return document
+
+
+def test_a_small_tree_can_be_followed_by_hand() -> None:
+    """Two splits, a leaf without core and two with one; or a single leaf that decides all."""
+    made = split_in_two()
+    assert checker.check(made).kind == "radius"
+    assert second_checker.verdict(made)[0] == "accepted"
+    made["evidence"]["tree"] = ["16 0 1 2"]
+    assert checker.check(made).kind == "radius"
+    assert second_checker.verdict(made)[0] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("tree", "rule"),
+    [
+        (["16 0 1 2", "16"], "bandit.2"),
+        ([[1, 1], [2, 1], "160", "16 0"], "bandit.2"),
+        ([[1, 1], [2, 1], "160", "16 0", "16 0 2", "160"], "bandit.2"),
+        ([[1, 1], [1, 1], "160", "160", "16 0 2"], "bandit.2"),
+        ([[1, 2], "16 0 1 2", "16 0 1 2"], "bandit.2"),
+        ([[0, 1], "16 1 2", [0, 1], "16 0 1 2", "16 0 1 2"], "bandit.2"),
+        (["16"], "bandit.3"),
+        (["16 0 1"], "bandit.3"),
+        ([[1, 1], [2, 1], "0", "16 0", "16 0 2"], "bandit.3"),
+        ([[1, 1], [2, 1], "160", "16", "16 0 2"], "bandit.3"),
+        ([[1, 1], [2, 1], "160", "16 0", "16 0"], "bandit.3"),
+    ],
+)
+def test_every_choice_belongs_to_a_leaf_that_is_closed(tree: list[object], rule: str) -> None:
+    """No node is missing, none is left over, no child is empty, each leaf proves the bound."""
+    changed = split_in_two()
+    changed["evidence"]["tree"] = tree
+    assert refused(changed) == rule
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"), [("safe", "tree"), ("safe", "bits"), ("radius", "choice")]
+)
+def test_each_claim_has_its_own_evidence(kind: str, missing: str) -> None:
+    """And no other."""
+    changed = split_in_two()
+    if kind == "safe":
+        changed["claim"] = {"kind": "safe", "regret": "10/19", "epsilon": "1/26"}
+        assert refused(changed) == "format"  # a choice proves nothing here
+        del changed["evidence"]["choice"]
+        assert checker.check(changed).kind == "safe"
+    del changed["evidence"][missing]
+    assert refused(changed) == "format"
 
 
 def test_a_core_with_too_many_states_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It exceeds the limits of the checker."""
+    """It exceeds the limits of the checker, as do too many nodes."""
     made = document(large())
     monkeypatch.setattr(checker, "MAX_STATES", 10)
     with pytest.raises(checker.Malformed, match="states"):
@@ -185,9 +299,7 @@ def test_a_choice_that_is_too_good_is_no_witness() -> None:
     bandit = large()
     changed = document(bandit)
     rows = bandit.reward.reshape(-1, 5)
-    evidence = changed["evidence"]
-    assert isinstance(evidence, dict)
-    evidence["choice"] = " ".join(map(str, rows.argmax(axis=1).tolist()))
+    changed["evidence"]["choice"] = " ".join(map(str, rows.argmax(axis=1).tolist()))
     with pytest.raises(checker.Rejected) as caught:
         checker.check(changed)
     assert (caught.value.step, caught.value.rule) == ("evidence.choice", "bandit.1")

@@ -1,7 +1,7 @@
-"""The exact optimum of a multiple-choice knapsack, by its core (Pisinger, EJOR 83, 1995).
+"""A node of a multiple-choice knapsack decided by its core (Pisinger, EJOR 83, 1995).
 
-Near the best multiplier few contexts are in doubt. They are decided one after another, those in
-most doubt first; what the others can still contribute is bounded by the least price per gap at
+Near the multiplier of a node few contexts are in doubt. They are decided one after another, those
+in most doubt first; what the others can still contribute is bounded by the least price per gap at
 which any of them would add to the loss, and the greatest at which any would give some back.
 """
 
@@ -12,36 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Core", "decided"]
+__all__ = ["Core", "Move"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Move = tuple[int, int]  # a context, and its pair
 
-_CONTEXTS = 50_000  # in doubt, at most
-_STATES = 1_000_000  # over all steps: what a checker repeats in a second or so
 _ROUNDING = 1e-12
 _SWAPS = 60
-_STARTS = 2
-_MOVES = 5_000  # contexts that a good choice changes
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """The optimum, and the contexts in doubt in the order that proves it.
-
-    Attributes
-    ----------
-    choice : array of int, shape (S,)
-        An action index (of all pairs) for each context.
-    order : array of int
-        Contexts, at least one.
-    closed : bool
-        Whether the choice is optimal; else it is only the best one found.
-    """
-
-    choice: Ints
-    order: Ints
-    closed: bool
+_PAIRS = 20_000  # that a good choice changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,82 +31,65 @@ class _Step:
     pair: Ints
 
 
-def decided(
-    price: Ints, gap: Ints, owner: Ints, starts: Ints, needed: int, multiplier: float
-) -> Core:
-    """Find the cheapest choice whose gaps sum to `needed`, and prove that none is cheaper.
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The contexts near the multiplier of a node, and the sums of the choice it makes everywhere.
 
-    Parameters
+    Attributes
     ----------
-    price, gap, owner : arrays, one entry per pair, context by context
-    starts : array, the first pair of each context
-    needed : int
-    multiplier : float
-        Near the best one.
-
-    Notes
-    -----
-    Guided by floats: that the order proves the optimum is for a checker to confirm.
+    contexts : array of int
+        Those in most doubt first.
+    pairs, own, more, cost : arrays
+        The allowed pairs of these contexts in this order: which, the place of the context in
+        `contexts`, and what each adds to the gap and the price of the multiplier's choice.
+    starts : array of int
+        Where the pairs of each context begin; one entry more than contexts.
+    up, down : array of float
+        Least and greatest price per gap of what follows so many contexts.
+    missing : int
+        What the multiplier's choice lacks to the gap that is needed; negative if it has more.
+    paid : int
     """
-    knapsack = _Near(price, gap, owner, starts, needed, multiplier)
-    return knapsack.decide(knapsack.improved())
 
-
-class _Near:
-    """The contexts in doubt, each by its moves from the choice that the multiplier makes."""
-
-    def __init__(
-        self, price: Ints, gap: Ints, owner: Ints, starts: Ints, needed: int, multiplier: float
-    ) -> None:
-        reduced = price - multiplier * gap
-        least = np.minimum.reduceat(reduced, starts)[owner]
-        places = np.where(reduced <= least, np.arange(len(reduced)), len(reduced))
-        self.base: Ints = np.minimum.reduceat(places, starts)
-        more, cost = gap - gap[self.base][owner], price - price[self.base][owner]
-        rate = cost / np.where(more == 0, 1, more)
-        up = np.minimum.reduceat(np.where(more > 0, rate, np.inf), starts)
-        down = np.maximum.reduceat(np.where(more < 0, rate, 0.0), starts)
-        near = np.argsort(np.minimum(up - multiplier, multiplier - down), kind="stable")
-        # What lies beyond a context in this order is bounded by those after it.
-        self.up = np.append(np.minimum.accumulate(up[near][::-1])[::-1], np.inf)
-        self.down = np.append(np.maximum.accumulate(down[near][::-1])[::-1], 0.0)
-        self.order = near[:_CONTEXTS]
-        ends = np.append(starts[1:], len(owner))
-        self.moves = [np.arange(starts[s], ends[s]) for s in self.order.tolist()]
-        self.more, self.cost, self.owner = more, cost, owner
-        self.lost, self.paid = int(gap[self.base].sum()), int(price[self.base].sum())
-        self.needed = needed
-        self.last = ends - 1
+    contexts: Ints
+    pairs: Ints
+    own: Ints
+    more: Ints
+    cost: Ints
+    starts: Ints
+    up: Floats
+    down: Floats
+    missing: int
+    paid: int
 
     # -- a good choice ---------------------------------------------------------------------------
 
-    def improved(self) -> tuple[int, Ints]:
-        """Return the best choice that loses enough, of several that are improved step by step."""
-        pairs = np.concatenate(self.moves[:_MOVES])
-        starts = [self.base]
-        for move in np.concatenate(self.moves[:_STARTS]).tolist():
-            if self.more[move]:
-                starts.append(self.base.copy())
-                starts[-1][self.owner[move]] = move
-        return min((self._improved(start, pairs) for start in starts), key=lambda found: found[0])
+    def improved(self) -> tuple[int, list[Move]] | None:
+        """Fill up what is missing, then move in one or two contexts as long as that is cheaper.
 
-    def _improved(self, start: Ints, pairs: Ints) -> tuple[int, Ints]:
-        """Fill up what is missing, then move in one or two contexts as long as that is cheaper."""
-        own, more, cost = self.owner[pairs], self.more[pairs], self.cost[pairs]
-        choice = start.copy()
-        gain, extra = more - self.more[choice[own]], cost - self.cost[choice[own]]
-        missing = self._missing(choice)
+        Returns
+        -------
+        (int, list of moves) or None
+            The price of a choice that loses enough, and where it differs from the multiplier's.
+        """
+        many = int(np.searchsorted(self.starts, _PAIRS, side="right")) - 1
+        count = int(self.starts[many])
+        own, more, cost = self.own[:count], self.more[:count], self.cost[:count]
+        same = np.flatnonzero((more == 0) & (cost == 0))
+        now = np.zeros(many, dtype=np.int64)
+        now[own[same]] = same
+        missing = self.missing
         sign = 1 if missing > 0 else -1  # what is too much is given back
-        fits = np.flatnonzero((sign * gain > 0) & (sign * gain <= sign * missing))
+        fits = np.flatnonzero((sign * more > 0) & (sign * more <= sign * missing))
+        rate = sign * cost[fits].astype(float) / more[fits].astype(float)
         met: set[int] = set()
-        for i in fits[np.argsort(sign * extra[fits] / gain[fits], kind="stable")].tolist():
-            if sign * gain[i] <= sign * missing and own[i] not in met:
+        for i in fits[np.argsort(rate, kind="stable")].tolist():
+            if sign * more[i] <= sign * missing and own[i] not in met:
                 met.add(own[i])
-                choice[own[i]], missing = pairs[i], missing - gain[i]
+                now[own[i]], missing = i, missing - more[i]
         for _ in range(_SWAPS):
-            now = choice[own]
-            gain, extra = more - self.more[now], cost - self.cost[now]
-            missing = self._missing(choice)
+            gain, extra = more - more[now][own], cost - cost[now][own]
+            missing = self.missing - int(more[now].sum())
             first = self._single(gain, extra, missing)
             found: tuple[int, ...] | None = None if first is None else (first,)
             if first is None or (missing <= 0 and extra[first] >= 0):
@@ -135,13 +97,11 @@ class _Near:
             if found is None or (missing <= 0 and extra[list(found)].sum() >= 0):
                 break
             for i in found:
-                choice[own[i]] = pairs[i]
-        if self._missing(choice) > 0:
-            choice = self.last.copy()  # loses all that can be lost
-        return self.paid + int(self.cost[choice].sum()), choice
-
-    def _missing(self, choice: Ints) -> int:
-        return self.needed - self.lost - int(self.more[choice].sum())
+                now[own[i]] = i
+        if self.missing > int(more[now].sum()):
+            return None
+        moved = zip(self.contexts[:many].tolist(), self.pairs[now].tolist(), strict=True)
+        return self.paid + int(cost[now].sum()), list(moved)
 
     @staticmethod
     def _single(gain: Ints, extra: Ints, missing: int) -> int | None:
@@ -168,25 +128,42 @@ class _Near:
 
     # -- the proof -------------------------------------------------------------------------------
 
-    def decide(self, known: tuple[int, Ints]) -> Core:
-        """Go through the contexts until no undominated state can become cheaper than the best."""
-        best, choice = known
-        lost, paid = np.array([self.lost]), np.array([self.paid])
+    def decide(self, best: int, limit: int) -> tuple[int, list[Move], int | None, int]:
+        """Go through the contexts until no undominated state can become cheaper than `best`.
+
+        Returns
+        -------
+        best : int
+            The price of the best choice known.
+        moves : list
+            Where it differs from the multiplier's, if it was not known before.
+        used : int or None
+            How many contexts had to be decided; None if `limit` states were not enough.
+        states : int
+        """
+        # Gaps are counted from what is needed.
+        kind = self.more.dtype
+        lost, paid = np.array([-self.missing], dtype=kind), np.array([self.paid], dtype=kind)
         steps: list[_Step] = []
         states = 0
-        done = bool(self._kept(lost, paid, 0, best).sum() == 0)
-        for i, moves in enumerate(self.moves):
-            if done or states > _STATES:
+        moved: list[Move] = []
+        if self.missing <= 0 and self.paid < best:
+            best = self.paid
+        done = not self._kept(lost, paid, 0, best).any()
+        for i, context in enumerate(self.contexts.tolist()):
+            if done or states > limit:
                 break
-            rise, extra = self.more[moves], self.cost[moves]
+            pairs = slice(int(self.starts[i]), int(self.starts[i + 1]))
+            rise, extra, names = self.more[pairs], self.cost[pairs], self.pairs[pairs]
             lost_next = (lost[:, None] + rise[None, :]).ravel()
             paid_next = (paid[:, None] + extra[None, :]).ravel()
             states += len(lost_next)
-            enough = np.flatnonzero(lost_next >= self.needed)
+            enough = np.flatnonzero(lost_next >= 0)
             if len(enough) and paid_next[enough].min() < best:
                 best = int(paid_next[enough].min())
                 state = int(enough[np.argmin(paid_next[enough])])
-                choice = self._traced(steps, state // len(moves), moves[state % len(moves)])
+                moved = [(context, int(names[state % len(names)]))]
+                moved += self._traced(steps, state // len(names))
             kept = np.flatnonzero(self._kept(lost_next, paid_next, i + 1, best))
             # By falling loss, and then by price: what follows has to be cheaper.
             kept = kept[np.argsort(paid_next[kept], kind="stable")]
@@ -195,26 +172,46 @@ class _Near:
                 prices = paid_next[kept]
                 lowest = np.minimum.accumulate(prices)
                 kept = kept[np.append(True, prices[1:] < lowest[:-1])]
-            steps.append(_Step(kept // len(moves), moves[kept % len(moves)]))
+            steps.append(_Step(kept // len(names), names[kept % len(names)]))
             lost, paid = lost_next[kept], paid_next[kept]
             done = not len(kept)
-        return Core(choice, self.order[: max(1, len(steps))], done)
+        if done or len(steps) == len(self.contexts):
+            return best, moved, len(steps) if done else None, states
+        state, move = self._completed(lost, paid, int(self.starts[len(steps)]))
+        if paid[state] + self.cost[move] < best and lost[state] + self.more[move] >= 0:
+            best = int(paid[state] + self.cost[move])
+            moved = [(int(self.contexts[self.own[move]]), int(self.pairs[move]))]
+            moved += self._traced(steps, state)
+        return best, moved, None, states
+
+    def _completed(self, lost: Ints, paid: Ints, first: int) -> tuple[int, int]:
+        """Return the state and the pair, from the first on, that together are best."""
+        gain, extra = self.more[first:], self.cost[first:]
+        order = np.argsort(gain, kind="stable")
+        gain, back = gain[order], extra[order][::-1]
+        # The cheapest move from each place on.
+        lowest = np.where(back == np.minimum.accumulate(back), np.arange(len(back)), 0)
+        cheapest = order[len(back) - 1 - np.maximum.accumulate(lowest)[::-1]]
+        place = np.searchsorted(gain, -lost, side="left")
+        move = first + cheapest[np.minimum(place, len(gain) - 1)]
+        total = paid + self.cost[move]
+        fits = place < len(gain)
+        state = int(np.argmin(np.where(fits, total, total.max() + 1)))
+        return state, int(move[state])
 
     def _kept(self, lost: Ints, paid: Ints, after: int, best: int) -> NDArray[np.bool_]:
         """Whether states may become cheaper than the best by contexts after so many."""
-        missing = (self.needed - lost).astype(float)
+        missing = -lost.astype(float)
         up, down = self.up[after], self.down[after]
         with np.errstate(invalid="ignore"):
-            bound = paid + np.where(missing > 0, up * missing, down * missing)
+            bound = paid.astype(float) + np.where(missing > 0, up * missing, down * missing)
         # Prices are integers: cheaper is cheaper by 1.
         return np.asarray(bound <= best - 1 + 1e-6 + _ROUNDING * abs(best))
 
-    def _traced(self, steps: list[_Step], state: int, pair: int) -> Ints:
-        """Return the choice that led to a state, and on by a pair."""
-        choice = self.base.copy()
-        choice[self.owner[pair]] = pair
-        for step in reversed(steps):
-            pair = int(step.pair[state])
-            choice[self.owner[pair]] = pair
-            state = int(step.parent[state])
-        return choice
+    def _traced(self, steps: list[_Step], state: int) -> list[Move]:
+        """Return the moves that led to a state."""
+        moved = []
+        for i in range(len(steps) - 1, -1, -1):
+            moved.append((int(self.contexts[i]), int(steps[i].pair[state])))
+            state = int(steps[i].parent[state])
+        return moved

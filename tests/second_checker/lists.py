@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from math import floor
 from typing import Any
 
 from flint import fmpq
 
-from second_checker.reading import ZERO, fields, rational, that
+from second_checker.reading import fields, that
 
 
 class Lists:
@@ -43,79 +45,91 @@ class Lists:
         )
 
     def examine(self, kind: str, level: fmpq, numbers: dict[str, fmpq], evidence: Any) -> None:
-        core = isinstance(evidence, dict) and "core" in evidence
-        parts = fields(evidence, "choice multiplier core" if core else "choice multiplier")
-        choice, kappa = self.integers(parts[0]), rational(parts[1])
-        that(kappa >= 0, "a multiplier from 0")
-        that(len(choice) == len(self.sizes), "an action for each context")
-        that(all(0 <= a < n for a, n in zip(choice, self.sizes, strict=True)), "actions")
-        met = [s for s, weight in enumerate(self.initial) if weight]
-        gaps = {
-            s: [self.initial[s] * (max(self.rewards[s]) - x) for x in self.rewards[s]] for s in met
-        }
-        costs = {s: [self.price(s, a) for a in range(self.sizes[s])] for s in met}
-        span = sum(max(gaps[s]) for s in met)
+        keys = {"unsafe": "choice", "safe": "bits tree", "radius": "choice bits tree"}[kind]
+        parts = dict(zip(keys.split(), fields(evidence, keys), strict=True))
+        # What each action loses and costs, by falling reward.
+        self.points = []
+        places = []
+        for s, rewards in enumerate(self.rewards):
+            falling = sorted(range(len(rewards)), key=lambda a, r=rewards: -r[a])
+            places.append(falling)
+            weight, top = self.initial[s], max(rewards)
+            self.points.append(
+                [(weight * (top - rewards[a]), self.price(s, a) if weight else 0) for a in falling]
+            )
+        span = sum(max(x for x, _ in points) for points in self.points)
         that(span > 0 and self.unit > 0, "a range")
-        doubtful = self.integers(parts[2]) if core else []
-        that(len(set(doubtful)) == len(doubtful), "each context once")
-        that(all(0 <= s < len(self.sizes) for s in doubtful), "contexts")
-        if kind != "safe":
-            that(sum(gaps[s][choice[s]] for s in met) >= level * span, "bandit.1: not bad")
+        if "choice" in parts:
+            choice = self.integers(parts["choice"])
+            that(len(choice) == len(self.sizes), "an action for each context")
+            that(all(0 <= a < n for a, n in zip(choice, self.sizes, strict=True)), "actions")
+            taken = [
+                points[falling.index(a)]
+                for a, points, falling in zip(choice, self.points, places, strict=True)
+            ]
+            that(sum(x for x, _ in taken) >= level * span, "bandit.1: not bad")
             limit = numbers["epsilon" if kind == "unsafe" else "upper"]
-            that(sum(costs[s][choice[s]] for s in met) <= limit * self.unit, "bandit.1: cost")
+            that(sum(y for _, y in taken) <= limit * self.unit, "bandit.1: cost")
         if kind == "unsafe":
             return
         low = numbers["epsilon" if kind == "safe" else "lower"] * self.unit
-        aim = int(low.floor()) + 1 if kind == "safe" else int(low.ceil())
-        if not core:
-            least = sum(
-                (min(k - kappa * g for k, g in zip(costs[s], gaps[s], strict=True)) for s in met),
-                ZERO,
-            )
-            that(int((least + kappa * level * span).ceil()) >= aim, "bandit.2")
+        self.aim = int(low.floor()) + 1 if kind == "safe" else int(low.ceil())
+        self.due = int((level * span).ceil())
+        bits = parts["bits"]
+        that(type(bits) is int and 0 <= bits <= 4096, "bits")
+        self.scale = 2**bits
+        that(isinstance(parts["tree"], list), "a list of nodes")
+        nodes = iter(parts["tree"])
+        self.node(nodes, [range(n) for n in self.sizes])
+        that(next(nodes, None) is None, "bandit.2: nodes that belong to no other")
+
+    def node(self, nodes: Iterator[Any], allowed: list[range]) -> None:
+        """Go through a node and all below it; `allowed` are the places in each context."""
+        found = next(nodes, None)
+        if not isinstance(found, list):
+            that(found is not None, "bandit.2: a node is missing")
+            self.leaf(self.integers(found), allowed)
             return
-        due = int((level * span).ceil())
-        base = {}
-        for s in met:
-            falling = sorted(range(self.sizes[s]), key=lambda a: -self.rewards[s][a])
-            base[s] = min(falling, key=lambda a: costs[s][a] - kappa * gaps[s][a])
-        ups, downs = {}, {}
-        for s in met:
-            steps = [
-                (gaps[s][a] - gaps[s][base[s]], costs[s][a] - costs[s][base[s]])
-                for a in range(self.sizes[s])
-            ]
-            ups[s] = min((Fraction(k, g) for g, k in steps if g > 0), default=None)
-            downs[s] = max((Fraction(k, g) for g, k in steps if g < 0), default=Fraction(0))
-        outside = [s for s in met if s not in set(doubtful)]
-        states = {(sum(gaps[s][base[s]] for s in met), sum(costs[s][base[s]] for s in met))}
-        for i in range(len(doubtful) + 1):
+        that(len(found) == 2 and all(type(x) is int and x >= 0 for x in found), "a split")
+        s, place = found
+        that(s < len(allowed), "a context")
+        that(allowed[s].start < place < allowed[s].stop, "bandit.2: an empty child")
+        for part in (range(allowed[s].start, place), range(place, allowed[s].stop)):
+            self.node(nodes, [*allowed[:s], part, *allowed[s + 1 :]])
+
+    def leaf(self, entry: list[int], allowed: list[range]) -> None:
+        kappa, core = entry[0], entry[1:]
+        that(kappa >= 0, "a multiplier from 0")
+        that(len(set(core)) == len(core), "each context once")
+        that(all(0 <= s < len(allowed) for s in core), "contexts")
+        moves, ups, downs = [], [], []
+        lost = paid = 0
+        for points, places in zip(self.points, allowed, strict=True):
+            here = [points[i] for i in places]
+            g, k = min(here, key=lambda p: (self.scale * p[1] - kappa * p[0], p[0]))
+            lost, paid = lost + g, paid + k
+            moves.append({(x - g, y - k) for x, y in here})
+            rates = [(x, floor(Fraction(self.scale * y, x))) for x, y in moves[-1] if x]
+            ups.append(min((rate for x, rate in rates if x > 0), default=None))
+            downs.append(max((rate + 1 for x, rate in rates if x < 0), default=0))
+        states = {(lost, paid)}
+        for i in range(len(core) + 1):
             if i:
-                s = doubtful[i - 1]
-                if s in base:
-                    b = base[s]
-                    states = {
-                        (x + gaps[s][a] - gaps[s][b], y + costs[s][a] - costs[s][b])
-                        for x, y in states
-                        for a in range(self.sizes[s])
-                    }
+                states = {(x + a, y + b) for x, y in states for a, b in moves[core[i - 1]]}
             that(len(states) <= 10**6, "too many states")
-            after = [s for s in (*doubtful[i:], *outside) if s in base]
+            after = [s for s in range(len(allowed)) if s not in core[:i]]
             up = min((ups[s] for s in after if ups[s] is not None), default=None)
-            down = max((downs[s] for s in after), default=Fraction(0))
-            down = max(down, Fraction(0))
+            down = max([0, *(downs[s] for s in after)])
             states = {
                 (x, y)
                 for x, y in undominated(states)
-                if not self.dropped(due - x, y - aim + 1, up, down)
+                if not self.dropped(self.due - x, y - self.aim + 1, up, down)
             }
         that(not states, "bandit.3")
 
-    @staticmethod
-    def dropped(missing: int, over: int, up: Fraction | None, down: Fraction) -> bool:
-        if missing > 0:
-            return up is None or over + up * missing > 0
-        return over + down * missing > 0
+    def dropped(self, missing: int, over: int, up: int | None, down: int) -> bool:
+        slope = up if missing > 0 else down
+        return slope is None or self.scale * over + slope * missing > 0
 
 
 def undominated(states: set[tuple[int, int]]) -> list[tuple[int, int]]:
