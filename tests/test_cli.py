@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from instances import random_sparse, to_problem
+from processes import until_at_work
 
 from symsafe import checker, cli, problems, save_problem
 
@@ -209,7 +209,7 @@ def test_ctrl_c_leaves_bounds_and_exits_130(hard: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
+    until_at_work(process)
     os.kill(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from instances import random_sparse, to_problem
+from processes import until_at_work
 
 from symsafe import Certificate, checker, cli, problems, radius, save_problem
 from symsafe.engine import fast
@@ -147,7 +148,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_bounds(tmp_path: Path) -> None:
     path, out = tmp_path / "hard.json", tmp_path / "c.json.gz"
     save_problem(to_problem(random_sparse(25, 4, seed=0, regret=Fraction(9, 10))), path)
     process = started("radius", str(path), "--workers", "2", "--json", "--certificate", str(out))
-    time.sleep(5)
+    until_at_work(process)
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
@@ -176,7 +177,7 @@ def test_sigterm_means_the_same_as_ctrl_c(
     asked = random_sparse(20, 4, seed=0, regret=Fraction(9, 10))
     save_problem(to_problem(asked, Fraction(1, 100)), path)
     process = started(command, str(path), *options)
-    time.sleep(4)
+    until_at_work(process)
     process.terminate()
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 130, errors
@@ -198,7 +199,7 @@ def test_a_sweep_whose_process_is_killed_says_so(tmp_path: Path) -> None:
     path = tmp_path / "hard.json"
     save_problem(to_problem(random_sparse(20, 4, seed=0, regret=Fraction(9, 10))), path)
     process = started("sweep", str(path), "--workers", "2")
-    time.sleep(4)
+    until_at_work(process)
     for child in children(process.pid) - {process.pid}:
         os.kill(child, signal.SIGKILL)
     output, errors = process.communicate(timeout=100)
