@@ -513,32 +513,31 @@ def _curve(question: Question, state: int, curve: Curve | None) -> dict[str, Any
         due = question.initial[state] and not question.discount
         least = min(question.rewards[p] for p in question.mdp.pair_ranges[state])
         return {"points": [[_text(least), "0"]] if due else [], "pieces": []}
-    values = [Fraction(v) for v in curve.values.tolist()]
+    points, unit = curve.proven(), curve.context.unit
     pieces: list[dict[str, Any]] = []
-    for piece, low, high in zip(curve.pieces, values, values[1:], strict=False):
+    for piece, (_, low), (_, high) in zip(curve.pieces, points, points[1:], strict=False):
         raises = piece.raises if max(low, high) > 0 else ()
         pieces.append(
             {
-                "price": _short(piece.price),
+                "price": _short(piece.price, unit),
                 "raises": [
                     {
                         "action": raised.action,
                         "lowered": list(raised.lowered),
                         "ends": [_short(x) for x in raised.ends],
-                        "prices": [_short(x) for x in raised.prices],
+                        "prices": [_short(x, unit) for x in raised.prices],
                         "tilted": list(raised.tilted),
                     }
                     for raised in raises
                 ],
             }
         )
-    points = [[_text(t), _text(v)] for t, v in zip(curve.points, values, strict=True)]
-    return {"points": points, "pieces": pieces}
+    return {"points": [_texts(point) for point in points], "pieces": pieces}
 
 
-def _short(x: float) -> str:
-    """Write a float that is meant to be a decimal with few digits."""
-    return _text(Fraction(repr(x)))
+def _short(x: float, unit: Fraction = Fraction(1)) -> str:
+    """Write a float that is meant to be a decimal with few digits; per unit."""
+    return _text(Fraction(repr(x)) / unit)
 
 
 def _curve_tree(found: CurveOutcome) -> list[dict[str, Any]]:

@@ -368,17 +368,7 @@ def _by_curves(
             "a regret that the optimum of some reward model has under this penalty; at this one "
             "every data distribution is safe at every tolerance",
         )
-    for _ in range(_TRIES):
-        answer = None if asked is None else found.answer(asked)
-        try:
-            certificate = _soft_certificate(question, found, asked, answer)
-            break
-        except CertificateRejected:
-            # Floats proposed lines that lie too high.
-            found = found.cautious(question)
-    else:
-        certificate = None
-        found = found.without_proof()
+    found, certificate = _soft_written(question, found, asked)
     return _Finding(
         found.lower,
         found.lower_is_strict,
@@ -390,9 +380,27 @@ def _by_curves(
     )
 
 
+def _soft_written(
+    question: Question, found: SoftFinding, asked: Fraction | None
+) -> tuple[SoftFinding, Certificate | None]:
+    """Return what a checker accepts of a finding, and the certificate of it."""
+    for attempt in range(_TRIES + 2):
+        try:
+            return found, _soft_certificate(question, found, asked)
+        except CertificateRejected:
+            if attempt < _TRIES:  # floats proposed lines that lie too high
+                found = found.cautious(question)
+            elif attempt == _TRIES:
+                found = found.without_proof(question)
+            else:
+                found = found.without_witness()
+    return found, None
+
+
 def _soft_certificate(
-    question: Question, found: SoftFinding, asked: Fraction | None, answer: str | None
+    question: Question, found: SoftFinding, asked: Fraction | None
 ) -> Certificate | None:
+    answer = None if asked is None else found.answer(asked)
     if answer == "unsafe" and asked is not None:
         claim = {"kind": "unsafe", "epsilon": format_fraction(asked)}
         return soft_certificate(question, claim, found.witness, None)

@@ -249,6 +249,32 @@ def test_corner_cases_with_closed_forms(name: str) -> None:
     assert float(verdict.lower) - 1e-12 <= expected <= float(verdict.upper) + 1e-12
 
 
+@pytest.mark.parametrize("offset", [Fraction(0), Fraction(10) ** 15])
+@pytest.mark.parametrize("unit", [Fraction(1), Fraction(1, 10**15), Fraction(10) ** 15])
+def test_the_unit_and_the_zero_of_rewards_do_not_matter(offset: Fraction, unit: Fraction) -> None:
+    """Rewards far from 0 lost their digits, and small ones were less than what floats allowed."""
+    reward: dict[str, object] = {"a": offset + unit, "b": offset}
+    problem = arms(reward, {"a": "1/2", "b": "1/2"}, regret="3/4", weight=unit)
+    verdict, expected = radius(problem), 0.5 * (np.log(3) + 1)
+    assert verdict.certificate is not None
+    assert verdict.is_tight
+    assert float(verdict.lower) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("level", [Fraction(1, 10**8), 1 - Fraction(1, 10**10)])
+def test_means_close_to_a_reward_are_told_from_it(level: Fraction) -> None:
+    """At regrets close to 0 and 1: the distance of the mean from the reward is what counts."""
+    rare = Fraction(1, 10**12)
+    reference: dict[str, object] = {"a": 1 - rare, "b": rare}
+    data: dict[str, object] = {"a": "1/2", "b": "1/2"}
+    verdict = radius(arms({"a": 1, "b": 0}, reference, regret=level, data=data))
+    odds = np.log(float(level)) - np.log(float(1 - level))
+    expected = 0.5 * (odds + 1 - np.log(1e-12))
+    assert verdict.certificate is not None
+    assert verdict.is_tight
+    assert float(verdict.lower) == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_regret_that_no_optimum_has_makes_every_tolerance_safe() -> None:
     """Under a KL penalty no policy leaves out an action, so none has the greatest regret."""
     problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=100)

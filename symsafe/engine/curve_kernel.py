@@ -29,18 +29,18 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: Floats) -> float:
-    """Return the least sum of data |error| for a mean reward of at most `mean`; fill in the errors.
+def cheapest(weight: Floats, gaps: Floats, data: Floats, errors: Floats) -> float:
+    """Return the least sum of data |error| for a mean of at most T; fill in the errors.
 
-    Both are in units of lambda. Errors are infinite where no data see the action, and the cost is
-    infinite where no errors give such a mean.
+    `gaps` are the rewards less T. Errors and cost are in units of lambda; errors are infinite where
+    no data see the action, and the cost is where no errors give such a mean.
     """
-    n = len(reward)
-    size = np.exp(weight) * np.abs(reward - mean)
+    n = len(gaps)
+    size = np.exp(weight) * np.abs(gaps)
     errors[:] = 0.0
     below, above, bad = 0.0, 0.0, 0
     for a in range(n):
-        if reward[a] < mean:
+        if gaps[a] < 0:
             below += size[a]
             bad += 1
         elif data[a] > 0:
@@ -48,16 +48,16 @@ def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: 
         else:
             errors[a] = -np.inf
     if bad == 0:
-        return np.inf if np.max(reward) > mean else 0.0
+        return np.inf if np.max(gaps) > 0 else 0.0
     if above <= below:
         return 0.0
     for a in range(n):
-        if reward[a] < mean and data[a] == 0:
+        if gaps[a] < 0 and data[a] == 0:
             errors[a] = np.inf
             return 0.0
     ratio = np.zeros(n)
     for a in range(n):
-        if reward[a] >= mean and data[a] > 0:
+        if gaps[a] >= 0 and data[a] > 0:
             ratio[a] = size[a] / data[a]
     order = np.argsort(-ratio)
     left = np.zeros(n + 1)  # of what is not lowered; sums, as differences would cancel
@@ -67,13 +67,13 @@ def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: 
     for b in range(-1, n):
         mass, rest, lift = 0.0, 0.0, 0.0
         for a in range(n):
-            if reward[a] < mean and a != b:
+            if gaps[a] < 0 and a != b:
                 rest += size[a]
         if b >= 0:
-            if reward[b] >= mean:
+            if gaps[b] >= 0:
                 continue
             mass = data[b]
-            lift = weight[b] + np.log(mean - reward[b])
+            lift = weight[b] + np.log(-gaps[b])
             alone = mass * (np.log(above - rest) - lift)
             if alone < best:
                 best, raised, prefix = alone, b, 0
@@ -101,7 +101,7 @@ def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: 
     for k in range(prefix):
         errors[order[k]] = np.log(level) - np.log(ratio[order[k]])
     if raised >= 0:
-        lift = weight[raised] + np.log(mean - reward[raised])
+        lift = weight[raised] + np.log(-gaps[raised])
         if prefix:
             errors[raised] = np.log(data[raised] * level) - lift
         else:
@@ -112,11 +112,10 @@ def cheapest(weight: Floats, reward: Floats, data: Floats, mean: float, errors: 
 @_compiled
 def _missing(
     weight: Floats,
-    reward: Floats,
+    gaps: Floats,
     data: Floats,
     lowered: Flags,
     b: int,
-    means: Floats,
     values: Floats,
     ends: Floats,
     tilted: bool,
@@ -131,16 +130,16 @@ def _missing(
         for j in range(2 if b >= 0 else 1):
             x = ends[j]
             found = 0.0
-            for a in range(len(reward)):
-                gap, size = reward[a] - means[i], nu * np.exp(weight[a])
+            for a in range(len(weight)):
+                gap, size = gaps[i, a], nu * np.exp(weight[a])
                 if a == b:
                     found += data[b] * x
                     found += size * gap if tilted else nu * np.exp(weight[b] + x) * gap
-                elif reward[a] <= means[0]:
+                elif gaps[0, a] <= 0:
                     found += size * gap * (np.exp(-x) if tilted else 1.0)
                 else:
                     u = size * gap * (np.exp(-middle) if tilted else 1.0)
-                    most = size * (reward[a] - means[0]) * np.exp(-ends[0])
+                    most = size * gaps[0, a] * np.exp(-ends[0])
                     steep = lowered[a] and (most > data[a] or not tilted)
                     if steep and u > data[a]:
                         u = data[a] * (1 + np.log(u / data[a])) if data[a] > 0 else 0.0
@@ -160,11 +159,10 @@ def _missing(
 @_compiled
 def price(
     weight: Floats,
-    reward: Floats,
+    gaps: Floats,
     data: Floats,
     lowered: Flags,
     b: int,
-    means: Floats,
     values: Floats,
     ends: Floats,
     pinned: bool,
@@ -173,22 +171,25 @@ def price(
 ) -> tuple[float, float]:
     """Return the best price of a box of raises, rounded, and by how much it misses the line.
 
-    `means` and `values` are the line, `ends` the box of raises of action b (none if it is negative)
-    while only those `lowered` may be lowered; all in units of lambda. What is missed is the
-    greatest over the corners, a convex function of the price. Where the second value is `pinned`,
-    at 0, it is not missed at all: low enough prices see to that.
+    `gaps` are the rewards less either mean, `values` the line there, `ends` the box of raises of
+    action b (none if it is negative) while only those `lowered` may be lowered; all but the gaps in
+    units of lambda. What is missed is the greatest over the corners, a convex function of the
+    price. Where the second value is `pinned`, at 0, it is not missed at all: low enough prices see
+    to that.
     """
     if b >= 0:
-        middle = max(0.5 * (means[0] + means[1]) - reward[b], 1e-300)
+        middle = max(-0.5 * (gaps[0, b] + gaps[1, b]), 1e-300)
         centre = np.log(data[b] / middle) - weight[b]
         centre -= 0.0 if tilted else 0.5 * (ends[0] + ends[1])
     else:
         centre = 0.0
-        for a in range(len(reward)):
-            if reward[a] > means[0] and data[a] > 0:
-                gap = reward[a] - 0.5 * (means[0] + means[1])
+        for a in range(len(weight)):
+            if gaps[0, a] > 0 and data[a] > 0:
+                gap = 0.5 * (gaps[0, a] + gaps[1, a])
                 centre = max(centre, np.log(data[a] / gap) - weight[a])
-    span = 4.0 if tilted else 20.0 + np.max(weight) - np.min(weight) + ends[1]
+    middles = np.abs(gaps[0] + gaps[1])
+    spread = np.log(np.max(middles) / np.min(middles[middles > 0]))
+    span = 4.0 if tilted else 20.0 + np.max(weight) - np.min(weight) + ends[1] + spread
     low, high = max(centre - span, -_FAR), min(centre + span, _FAR)
     rows = 2
     if pinned:
@@ -196,36 +197,27 @@ def price(
         below, above = max(low - 40.0, -_FAR), high
         for _ in range(60):
             x = 0.5 * (below + above)
-            if (
-                _missing(
-                    weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 1, 2
-                )
-                > 0
-            ):
+            if _missing(weight, gaps, data, lowered, b, values, ends, tilted, np.exp(x), 1, 2) > 0:
                 above = x
             else:
                 below = x
         high, low = below, min(low, below - 1.0)
     golden = 0.6180339887498949
     x, y = high - golden * (high - low), low + golden * (high - low)
-    at_x = _missing(
-        weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 0, rows
-    )
-    at_y = _missing(
-        weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(y), 0, rows
-    )
+    at_x = _missing(weight, gaps, data, lowered, b, values, ends, tilted, np.exp(x), 0, rows)
+    at_y = _missing(weight, gaps, data, lowered, b, values, ends, tilted, np.exp(y), 0, rows)
     for _ in range(60):
         if at_x < at_y:  # equal where the price is too low to matter
             high, y, at_y = y, x, at_x
             x = high - golden * (high - low)
             at_x = _missing(
-                weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(x), 0, rows
+                weight, gaps, data, lowered, b, values, ends, tilted, np.exp(x), 0, rows
             )
         else:
             low, x, at_x = x, y, at_y
             y = low + golden * (high - low)
             at_y = _missing(
-                weight, reward, data, lowered, b, means, values, ends, tilted, np.exp(y), 0, rows
+                weight, gaps, data, lowered, b, values, ends, tilted, np.exp(y), 0, rows
             )
     best = x if at_x <= at_y else y
     # A whole range of prices is as good, but for very little: low ones suffer less from rounding.
@@ -234,10 +226,7 @@ def price(
     for _ in range(60):
         x = 0.5 * (below + above)
         nu = np.exp(x)
-        if (
-            _missing(weight, reward, data, lowered, b, means, values, ends, tilted, nu, 0, rows)
-            > enough
-        ):
+        if _missing(weight, gaps, data, lowered, b, values, ends, tilted, nu, 0, rows) > enough:
             below = x
         else:
             above = x
@@ -245,4 +234,4 @@ def price(
     nu = np.exp(best)
     unit = 10.0 ** (np.floor(np.log10(nu)) - digits)
     nu = np.floor(nu / unit) * unit
-    return nu, _missing(weight, reward, data, lowered, b, means, values, ends, tilted, nu, 0, rows)
+    return nu, _missing(weight, gaps, data, lowered, b, values, ends, tilted, nu, 0, rows)

@@ -25,7 +25,10 @@ _NEAREST = Fraction(1, 10**13)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One state of a contextual bandit in floats.
+    """One state of a contextual bandit, in units in which rewards are of order 1.
+
+    What counts is how far rewards are from a mean, be it much less than a float can tell from the
+    mean: these distances are rounded, not the rewards.
 
     Attributes
     ----------
@@ -33,43 +36,55 @@ class Context:
         Its initial probability.
     scale : float
         lambda.
-    reward, data : array, one per action
+    rewards : tuple of Fraction, one per action
+        In the unit, from the zero: R = zero + unit * reward.
+    data : array, one per action
     weight : array, one per action
         log(ref) + (R - max R) / lambda.
+    zero, unit : Fraction
+        In reward units.
     """
 
     share: float
     scale: float
-    reward: Floats
+    rewards: tuple[Fraction, ...]
     data: Floats
     weight: Floats
+    zero: Fraction
+    unit: Fraction
 
-    def cheapest(self, mean: float) -> tuple[float, Floats]:
+    def gaps(self, mean: Fraction | float) -> Floats:
+        """Return the rewards less a mean."""
+        exactly = Fraction(mean)
+        return np.array([float(r - exactly) for r in self.rewards])
+
+    def cheapest(self, mean: Fraction | float) -> tuple[float, Floats]:
         """Return the least cost of a mean of at most `mean`, and the errors that have it.
 
         Errors are infinite where no data see the action; the cost is, where there is no such mean.
         """
         from symsafe.engine.curve_kernel import cheapest  # loads numba
 
-        errors = np.zeros(len(self.reward))
-        cost = cheapest(self.weight, self.reward, self.data, mean, errors)
+        errors = np.zeros(len(self.rewards))
+        cost = cheapest(self.weight, self.gaps(mean), self.data, errors)
         return self.scale * cost, self.scale * errors
 
     def edge(self) -> float:
         """Return the least reward of an action without data below the natural mean, or -inf."""
-        natural = np.exp(self.weight) / np.exp(self.weight).sum() @ self.reward
-        unseen = self.reward[(self.data == 0) & (self.reward < natural)]
+        reward = self.gaps(0)
+        natural = np.exp(self.weight) / np.exp(self.weight).sum() @ reward
+        unseen = reward[(self.data == 0) & (reward < natural)]
         return float(unseen.min()) if len(unseen) else -np.inf
 
     def free_mean(self) -> tuple[float, float]:
         """Return a mean just below that from which on nothing has to be paid, and a free one."""
-        low, high = float(self.reward.min()), float(self.reward.max())
+        low, high = float(min(self.rewards)), float(max(self.rewards))
         while low < (middle := (low + high) / 2) < high:
             if self.cheapest(middle)[0] > 0:
                 low = middle
             else:
                 high = middle
-        return max(low - 1e-12 * max(1.0, abs(low)), float(self.reward.min())), high
+        return max(low - 1e-12 * abs(low), float(min(self.rewards))), high
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,8 @@ class Piece:
 class Curve:
     """Points (T, v), and lines between them that lie below the cost of a mean T in one context.
 
+    In the unit of the context, and from its zero.
+
     Attributes
     ----------
     context : Context
@@ -123,11 +140,11 @@ class Curve:
     values: Floats = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def of(cls, context: Context, rewards: list[Fraction]) -> Curve:
-        """Return the coarsest curve of a context with these exact rewards."""
-        least, free = min(rewards), Fraction(context.free_mean()[0])
+    def of(cls, context: Context) -> Curve:
+        """Return the coarsest curve of a context."""
+        rewards, free = context.rewards, Fraction(context.free_mean()[0])
         inner = sorted({r for r in rewards if r < free})
-        curve = cls(context, [*inner, free] if inner else [least])
+        curve = cls(context, [*inner, free] if inner else [min(rewards)])
         curve.costs = [curve.cost(t) for t in curve.points]
         curve.costs[-1] = 0.0
         if inner:
@@ -136,16 +153,9 @@ class Curve:
         curve.settle()
         return curve
 
-    @classmethod
-    def trivial(cls, context: Context, rewards: list[Fraction]) -> Curve:
-        """Return the curve that proves no more than that no cost is negative."""
-        curve = cls(context, [min(rewards)], [0.0])
-        curve.settle()
-        return curve
-
     def cost(self, mean: Fraction | float) -> float:
         """Return the least cost of this mean."""
-        return self.context.cheapest(float(mean))[0]
+        return self.context.cheapest(mean)[0]
 
     def settle(self) -> None:
         """Work out what the lines prove at the points."""
@@ -155,6 +165,14 @@ class Curve:
         self.means = np.array([float(t) for t in self.points])
         self.values = np.minimum(costs, np.minimum(starts, ends)) - self.margin * (1 + costs)
         self.values[-1] = 0.0  # the last piece is proven for this
+
+    def proven(self) -> list[tuple[Fraction, Fraction]]:
+        """Return the points (T, v) in reward units, and from 0."""
+        zero, unit = self.context.zero, self.context.unit
+        return [
+            (zero + unit * t, unit * Fraction(v))
+            for t, v in zip(self.points, self.values.tolist(), strict=True)
+        ]
 
     def missed(self, i: int) -> float:
         """Return by how much a piece lies below the curve at its ends."""
@@ -173,9 +191,7 @@ class Curve:
         i = bisect_left(self.points, mean)
         if i in {0, len(self.points)} or self.points[i] == mean:
             return False
-        if min(mean - self.points[i - 1], self.points[i] - mean) < _NEAREST * max(
-            Fraction(1), abs(mean)
-        ):
+        if min(mean - self.points[i - 1], self.points[i] - mean) < _NEAREST * abs(mean):
             return False
         self.points.insert(i, mean)
         self.costs.insert(i, self.cost(mean))
@@ -186,7 +202,7 @@ class Curve:
 
     def around(self, mean: Fraction) -> range:
         """Return the pieces in which a mean lies, or nearly so."""
-        near = _NEAREST * max(Fraction(1), abs(mean))
+        near = _NEAREST * abs(mean)
         first = max(bisect_left(self.points, mean - near) - 1, 0)
         return range(first, min(bisect_right(self.points, mean + near), len(self.pieces)))
 
@@ -203,16 +219,17 @@ class Curve:
         context, scale = self.context, self.context.scale
         if max(start, end) <= 0:
             return Piece(start, end, 0.0, ())
-        means = np.array([float(t) for t in self.points[i : i + 2]])
+        gaps = np.array([context.gaps(t) for t in self.points[i : i + 2]])
         pinned = i + 2 == len(self.points)
         values = np.array([start, end]) / scale
-        line = _Line(context, means, values, pinned, precision / scale)
-        price, slack, _ = line.price(-1, context.reward > means[0], 0.0, 0.0)
+        line = _Line(context, gaps, values, pinned, precision / scale)
+        good = gaps[0] > 0
+        price, slack, _ = line.price(-1, good, 0.0, 0.0)
         raises = []
-        for b in np.flatnonzero(context.reward <= means[0]).tolist():
+        for b in np.flatnonzero(~good).tolist():
             if context.data[b] == 0:
                 return Piece(-start, -end, 0.0, ())
-            for lowered in _lowerings(context, means[0], b):
+            for lowered in _lowerings(context, good, b):
                 raised, missing = line.cover(b, lowered)
                 raises.append(raised)
                 slack = max(slack, missing)
@@ -220,15 +237,14 @@ class Curve:
         return Piece(start - slack, end if pinned else end - slack, price, tuple(raises))
 
 
-def _lowerings(context: Context, mean: float, b: int) -> list[tuple[int, ...]]:
+def _lowerings(context: Context, good: NDArray[np.bool_], b: int) -> list[tuple[int, ...]]:
     """Return sets of good actions that may be lowered while a bad one is raised.
 
     Every set with less data than the raised action is within one of them; others need not be
     looked at (CERTIFICATE.md).
     """
-    good = np.flatnonzero(context.reward > mean).tolist()
     mass = float(context.data[b]) * (1 - 1e-12)
-    light = [g for g in good if context.data[g] < mass]
+    light = [g for g in np.flatnonzero(good).tolist() if context.data[g] < mass]
     if len(light) > _LIGHT or sum(float(context.data[g]) for g in light) < mass:
         return [tuple(light)]
     found: list[set[int]] = []
@@ -245,10 +261,10 @@ def _lowerings(context: Context, mean: float, b: int) -> list[tuple[int, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What is to be proven between two means; in units of lambda."""
+    """What is to be proven between two means, `gaps` below the rewards; in units of lambda."""
 
     context: Context
-    means: Floats
+    gaps: Floats
     values: Floats
     pinned: bool
     precision: float
@@ -260,8 +276,8 @@ class _Line:
         from symsafe.engine.curve_kernel import price  # loads numba
 
         context, ends = self.context, np.array([low, high])
-        tables = (context.weight, context.reward, context.data)
-        box = (*tables, lowered, b, self.means, self.values, ends, self.pinned)
+        tables = (context.weight, self.gaps, context.data)
+        box = (*tables, lowered, b, self.values, ends, self.pinned)
         level, missing = price(*box, False, _DIGITS)
         if not np.isfinite(level) or not np.isfinite(missing):
             # Rewards a thousand times lambda are beyond the range of floats: nothing is proven.
@@ -275,15 +291,15 @@ class _Line:
     def cover(self, b: int, lowered: tuple[int, ...]) -> tuple[Raise, float]:
         """Cover all raises of an action with boxes; return also by how much the line is missed."""
         context = self.context
-        allowed = np.zeros(len(context.reward), dtype=np.bool_)
+        allowed = np.zeros(len(context.rewards), dtype=np.bool_)
         allowed[list(lowered)] = True
         far = float(self.values.max() / context.data[b]) * (1 + 1e-9)
         seams = {0.0, far}
-        for mean in self.means:
-            gaps = np.exp(context.weight) * (context.reward - mean)
-            excess = float(gaps.sum() - gaps[b])
-            if excess > 0 and mean > context.reward[b]:
-                alone = float(np.log(excess / (mean - context.reward[b])) - context.weight[b])
+        for gaps in self.gaps:
+            sizes = np.exp(context.weight) * gaps
+            excess = float(sizes.sum() - sizes[b])
+            if excess > 0 and gaps[b] < 0:
+                alone = float(np.log(excess / -gaps[b]) - context.weight[b])
                 seams |= {alone} if 1e-9 * far < alone < far else set()
 
         def box(low: float, high: float) -> tuple[float, float, float, float, bool]:

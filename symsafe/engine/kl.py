@@ -2,7 +2,9 @@
 
 The cost is a sum of one curve per state, and what binds the states together is the mean of their
 means. A node restricts the mean of some states to an interval; a multiplier bounds its cost from
-below by the lines under the curves. Floats search; the bounds are made exact at the end.
+below by the lines under the curves. Floats search; the bounds are made exact at the end. Inside,
+the unit is the reward range, and rewards and means are measured from an end of those of their
+state: what is close to that end keeps its digits.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.soft import Softness, SoftWitness, soft_witness
 from symsafe.engine.tree import Progress
+from symsafe.exact import exact
 
 __all__ = ["CurveNode", "CurveOutcome", "proven", "search_curves", "walk_curves"]
 
@@ -103,11 +106,7 @@ def walk_curves(root: CurveNode) -> Iterator[CurveNode]:
 def proven(question: Question, root: CurveNode, curves: Mapping[int, Curve]) -> Fraction:
     """Return what the leaves of a tree prove, in exact arithmetic and reward units."""
     points = {
-        s: [
-            (Fraction(v), question.initial[s] * t)
-            for t, v in zip(curve.points, curve.values.tolist(), strict=True)
-        ]
-        for s, curve in curves.items()
+        s: [(v, question.initial[s] * t) for t, v in curve.proven()] for s, curve in curves.items()
     }
     found = []
     for node in walk_curves(root):
@@ -167,29 +166,32 @@ class _Search:
         report: Callable[[Progress], None] | None,
     ) -> None:
         self.question, self.limits, self.report = question, limits, report
-        self.enough = enough
-        softness = Softness.of(question)
+        self.enough = None if enough is None else enough / question.reward_range
+        softness, unit = Softness.of(question), question.reward_range
         self.curves: dict[int, Curve] = {}
-        scale = float(softness.scale)
+        bad = question.bad_return
+        end = max if 2 * exact(question.problem.regret) < 1 else min
         for s, pairs in enumerate(question.mdp.pair_ranges):
             if question.initial[s]:
                 rewards = [question.rewards[p] for p in pairs]
-                reward = np.array([float(r) for r in rewards])
+                zero = end(rewards)
+                bad -= question.initial[s] * zero
                 reference = np.array([float(softness.reference[p]) for p in pairs])
                 gaps = [float((r - max(rewards)) / softness.scale) for r in rewards]
                 context = Context(
                     float(question.initial[s]),
-                    scale,
-                    reward,
+                    float(softness.scale / unit),
+                    tuple((r - zero) / unit for r in rewards),
                     np.array([float(question.weights[p]) for p in pairs]),
                     np.log(reference) + np.array(gaps),
+                    zero,
+                    unit,
                 )
-                self.curves[s] = Curve.of(context, rewards)
+                self.curves[s] = Curve.of(context)
         self.states = list(self.curves)
         self.shares = np.array([c.context.share for c in self.curves.values()])
-        self.bad = float(question.bad_return)
-        precision = _FINEST if enough is not None else PRECISION
-        self.precision = float(precision * question.reward_range)
+        self.bad = float(bad / unit)
+        self.precision = float(_FINEST if enough is not None else PRECISION)
         self.best = _Best()
         self.nodes = 0
         self.edges = np.array([c.context.edge() for c in self.curves.values()])
@@ -219,15 +221,8 @@ class _Search:
             self.make_witness()
         lower = proven(question, root, self.curves)
         if lower <= 0:
-            root, self.curves = CurveNode({}), self.trivial()
-        return CurveOutcome(
-            root,
-            self.curves,
-            max(lower, Fraction(0)),
-            self.best.witness,
-            self.nodes,
-            stopped,
-        )
+            root, self.curves, lower = CurveNode({}), {}, Fraction(0)
+        return CurveOutcome(root, self.curves, lower, self.best.witness, self.nodes, stopped)
 
     def settled(self) -> bool:
         """Whether a witness answers the question."""
@@ -236,14 +231,12 @@ class _Search:
             return False
         if self.best.witness is None:
             self.make_witness()
-        limit = self.enough / self.question.reward_range
-        return self.best.witness is not None and self.best.witness.error <= limit
+        return self.best.witness is not None and self.best.witness.error <= self.enough
 
     def show(self, bound: float, open_nodes: int) -> None:
         if self.report is not None:
-            unit = float(self.question.reward_range)
-            best = self.best.cost / unit
-            self.report(Progress(self.nodes, open_nodes, min(bound / unit, best), best))
+            best = self.best.cost
+            self.report(Progress(self.nodes, open_nodes, min(bound, best), best))
 
     # -- bounds -----------------------------------------------------------------------------------
 
@@ -287,7 +280,7 @@ class _Search:
             _, chosen = self.least(values, kappa, last=last)
             return float(values[chosen].sum()), float(self.loads[chosen].sum()) - self.bad, chosen
 
-        level = _LEVEL * (1 + abs(self.bad))
+        level = _LEVEL * abs(self.bad)
         left, right = line(0.0, last=True), line(0.0)
         if left[1] <= level:
             right = left
@@ -327,14 +320,6 @@ class _Search:
         if self.enough is not None and bound > float(self.enough) * (1 + 1e-13) + 1e-15:
             return True
         return bound >= self.best.cost - self.precision
-
-    def trivial(self) -> dict[int, Curve]:
-        """Return curves that prove no more than that no cost is negative."""
-        pairs = self.question.mdp.pair_ranges
-        return {
-            s: Curve.trivial(curve.context, [self.question.rewards[p] for p in pairs[s]])
-            for s, curve in self.curves.items()
-        }
 
     # -- search -----------------------------------------------------------------------------------
 
@@ -389,8 +374,10 @@ class _Search:
 
     def reachable(self, means: Floats) -> Floats:
         """Return means moved off those that cannot be reached, but nearly so for nothing."""
-        moved = np.where(np.abs(means - self.edges) <= _NEAR, self.edges + _NEAR, means)
-        return np.where(means >= self.ends - _NEAR, np.maximum(moved, self.free), moved)
+        near = _NEAR * abs(self.bad)
+        beyond = np.maximum(self.edges + near, np.nextafter(self.edges, np.inf))
+        moved = np.where(np.abs(means - self.edges) <= near, beyond, means)
+        return np.where(means >= self.ends - near, np.maximum(moved, self.free), moved)
 
     def refine(self, means: Floats, costs: Floats, gaps: Floats) -> bool:
         """Add points where lines lie far below the curve at these means; return whether any was.
@@ -449,18 +436,18 @@ class _Search:
         if not np.isfinite(self.best.cost):
             return
         question = self.question
-        errors = [0.0] * len(question.rewards)
+        unit, errors = question.reward_range, [0.0] * len(question.rewards)
         for s, mean in self.best.means.items():
             context = self.curves[s].context
             found = context.cheapest(mean)[1]
             far = (
                 context.scale * 60
-                + float(np.ptp(context.reward))
+                + float(max(context.rewards) - min(context.rewards))
                 + float(np.ptp(context.weight)) * context.scale
             )
             found = np.where(np.isposinf(found), far, np.where(np.isneginf(found), -far, found))
             for p, error in zip(question.mdp.pair_ranges[s], found.tolist(), strict=True):
-                errors[p] = error
+                errors[p] = error * float(unit)
         # Few digits first: where the best model is a simple one, its tie is exact.
         for digits, stretch in ((4, 0.0), *((_DIGITS, 1e-15 * 4.0**k) for k in range(16))):
             reward = [
@@ -468,7 +455,7 @@ class _Search:
                 for r, error in zip(question.rewards, errors, strict=True)
             ]
             total = sum(
-                float(w) * abs(float(x - r))
+                float(w) * abs(float((x - r) / unit))
                 for w, x, r in zip(question.weights, reward, question.rewards, strict=True)
             )
             if digits == _DIGITS or total <= self.best.cost * (1 + 1e-12):

@@ -72,9 +72,18 @@ class SoftFinding:
         level, lower = _levels(question, proof.lower / question.reward_range, None)
         return replace(self, proof=proof, level=level, lower=lower, lower_is_strict=False)
 
-    def without_proof(self) -> SoftFinding:
+    def without_proof(self, question: Question) -> SoftFinding:
         """Return the same without its lower bound, which could not be proven."""
-        return replace(self, lower=Fraction(0), lower_is_strict=False)
+        level, lower = _levels(question, Fraction(0), None)
+        return replace(self, proof=_NOTHING, level=level, lower=lower, lower_is_strict=False)
+
+    def without_witness(self) -> SoftFinding:
+        """Return the same without its reward model, which could not be proven bad."""
+        return replace(self, witness=None, upper=None)
+
+
+_NOTHING = CurveOutcome(CurveNode({}), {}, Fraction(0), None, 1, None)
+"""Proves no more than that no error is negative."""
 
 
 def _levels(
@@ -124,8 +133,7 @@ def search_soft(
     else:
         gap = None if metric == "returns" else soft_gap(question)
         bound = Fraction(0) if gap is None else gap.cost / span
-        nothing = CurveOutcome(CurveNode({}), {}, Fraction(0), None, 1, None)
-        proof, witness, nodes, stopped = gap or nothing, None, 1, None
+        proof, witness, nodes, stopped = gap or _NOTHING, None, 1, None
     strict = other and level is not None and bound > level
     level, lower = _levels(question, bound, level if strict else None)
     safe = enough is not None and (lower > enough or (strict and lower >= enough))
