@@ -349,15 +349,23 @@ def bounds(
 ) -> None:
     """Show every bound of the paper, and sharper ones, beside the exact safety radius.
 
+    Interrupted before the former are there, it shows the certified bounds of a single node.
+
     Example: symsafe bounds examples/tight-bandit.toml
     """
     problem = _load(file, at)
     question = Question.of(problem)
     regular = problem.regularizer is not None
-    lower, upper, facts = (_regularised_bounds if regular else _plain_bounds)(question)
+    node_limit = None
+    try:
+        lower, upper, facts = (_regularised_bounds if regular else _plain_bounds)(question)
+    except KeyboardInterrupt:
+        (lower, upper, facts), node_limit = ({}, {}, {}), 1
     with _progress() as report:
-        verdict = radius_of_problem(problem, time_limit=time_limit, report=report)
-    interrupted = verdict.statistics.stopped == "interrupted"
+        verdict = radius_of_problem(
+            problem, time_limit=time_limit, node_limit=node_limit, report=report
+        )
+    interrupted = node_limit is not None or verdict.statistics.stopped == "interrupted"
     if regular and problem.metric in (None, "returns") and not interrupted:
         upper |= _without_penalty(problem, verdict, time_limit)
     rows = {

@@ -22,6 +22,7 @@ from processes import until_at_work
 from symsafe import Certificate, checker, cli, problems, radius, save_problem
 from symsafe.engine import fast
 from symsafe.engine.limits import Limits
+from symsafe.model import dumps_problem
 
 COMMAND = [sys.executable, "-m", "symsafe"]
 
@@ -165,6 +166,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_bounds(tmp_path: Path) -> None:
         ("radius", ["--json"], "radius_lower"),
         ("radius", ["--engine", "smt", "--json"], "radius_lower"),
         ("profile", ["--json"], "steps"),
+        ("bounds", ["--json"], "radius_lower"),
         ("sweep", ["--workers", "2"], "radius_lower"),
     ],
     ids=lambda x: x if isinstance(x, str) else "-".join(x).replace("--", ""),
@@ -182,6 +184,34 @@ def test_sigterm_means_the_same_as_ctrl_c(
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 130, errors
     assert answer in output
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+@pytest.mark.parametrize(
+    ("command", "answer"), [("region", "undecided"), ("radius", "pieces"), ("decide", "undecided")]
+)
+def test_sigterm_leaves_what_is_known_of_a_family(
+    command: str, answer: str, tmp_path: Path
+) -> None:
+    """Of a subdivision, of a radius as a function of a parameter, of all values."""
+    path = tmp_path / "family.json"
+    document = json.loads(
+        dumps_problem(
+            to_problem(random_sparse(9, 3, seed=0, regret=Fraction(1, 2)), Fraction(1, 100)),
+            "json",
+        )
+    )
+    row = next(iter(document["mdp"]["reward"].values()))
+    row[next(iter(row))] = "r"
+    document["parameters"] = {"r": {"min": -1, "max": 1}}
+    path.write_text(json.dumps(document))
+    process = started(command, str(path), "--json")
+    until_at_work(process)
+    process.terminate()
+    output, errors = process.communicate(timeout=100)
+    assert process.returncode == 130, errors
+    assert answer in json.loads(output)
     assert "Traceback" not in errors
 
 
