@@ -275,6 +275,24 @@ def test_means_close_to_a_reward_are_told_from_it(level: Fraction) -> None:
     assert float(verdict.lower) == pytest.approx(expected, abs=1e-9)
 
 
+def test_the_best_mean_may_be_that_of_an_action() -> None:
+    """Just above it the curve falls steeply: loads lost their digits, and the bounds were loose."""
+    reward = {"s": {"a": -1}, "t": {"a": 1, "b": "-1/2", "c": -2}}
+    mdp = MDP.bandit(reward, initial={"s": "1/2", "t": "1/2"})
+    data = {"s": {"a": "4/17"}, "t": {"a": "4/17", "b": "3/17", "c": "6/17"}}
+    reference = {"s": {"a": 1}, "t": {"a": "5/13", "b": "3/13", "c": "5/13"}}
+    penalty = {"kind": "kl", "weight": "1/10", "reference": reference}
+    problem = SafetyProblem(
+        mdp,
+        DataDistribution.from_table(mdp, data),
+        "1/2",
+        regularizer=Regularizer.from_table(mdp, penalty),
+    )
+    verdict = radius(problem)
+    assert verdict.is_tight
+    assert float(verdict.lower) == pytest.approx(4 / 17, abs=1e-9)
+
+
 def test_a_regret_that_no_optimum_has_makes_every_tolerance_safe() -> None:
     """Under a KL penalty no policy leaves out an action, so none has the greatest regret."""
     problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=100)

@@ -127,8 +127,10 @@ class Curve:
     pieces : list of Piece
     margin : float
         How far v keeps below what floats say.
-    means, values : array, one per point
-        T and v.
+    anchor : Fraction
+        A mean close to which loads are to be exact.
+    means, distances, values : array, one per point
+        T, T less the anchor, and v.
     """
 
     context: Context
@@ -136,7 +138,9 @@ class Curve:
     costs: list[float] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     margin: float = 1e-13
+    anchor: Fraction = Fraction(0)
     means: Floats = field(default_factory=lambda: np.zeros(0))
+    distances: Floats = field(default_factory=lambda: np.zeros(0))
     values: Floats = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
@@ -163,6 +167,7 @@ class Curve:
         starts = np.array([*(piece.start for piece in self.pieces), costs[-1]])
         ends = np.array([costs[0], *(piece.end for piece in self.pieces)])
         self.means = np.array([float(t) for t in self.points])
+        self.distances = np.array([float(t - self.anchor) for t in self.points])
         self.values = np.minimum(costs, np.minimum(starts, ends)) - self.margin * (1 + costs)
         self.values[-1] = 0.0  # the last piece is proven for this
 

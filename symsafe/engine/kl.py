@@ -190,7 +190,8 @@ class _Search:
                 self.curves[s] = Curve.of(context)
         self.states = list(self.curves)
         self.shares = np.array([c.context.share for c in self.curves.values()])
-        self.bad = float(bad / unit)
+        self.target = bad / unit
+        self.bad = float(self.target)
         self.precision = float(_FINEST if enough is not None else PRECISION)
         self.best = _Best()
         self.nodes = 0
@@ -241,14 +242,17 @@ class _Search:
     # -- bounds -----------------------------------------------------------------------------------
 
     def flatten(self) -> None:
-        """Lay the points of all curves side by side."""
+        """Lay the points of all curves side by side, with their loads from the anchors."""
         curves = list(self.curves.values())
         counts = [len(curve.points) for curve in curves]
         self.offsets = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
         self.owners = np.repeat(np.arange(len(curves)), counts)
         self.means = np.concatenate([curve.means for curve in curves])
         self.values = np.concatenate([curve.values for curve in curves])
-        self.loads = self.means * self.shares[self.owners]
+        distances = np.concatenate([curve.distances for curve in curves])
+        self.loads = distances * self.shares[self.owners]
+        anchored = (self.question.initial[s] * curve.anchor for s, curve in self.curves.items())
+        self.room = float(self.target - sum(anchored, Fraction(0)))
 
     def within(self, node: CurveNode) -> Floats:
         """Return the values of the points in the ranges of a node, and inf elsewhere."""
@@ -264,7 +268,10 @@ class _Search:
     def least(
         self, values: Floats, kappa: float, *, last: bool = False
     ) -> tuple[Floats, NDArray[np.int64]]:
-        """Return the least v + kappa mu0 T of each state, and the first or last point with it."""
+        """Return the least v + kappa mu0 (T - anchor) of each state, and a point with it.
+
+        The first one or the last.
+        """
         totals = values + kappa * self.loads
         minima = np.minimum.reduceat(totals, self.offsets)
         hits = np.flatnonzero(totals == minima[self.owners])
@@ -278,7 +285,7 @@ class _Search:
 
         def line(kappa: float, last: bool = False) -> tuple[float, float, NDArray[np.int64]]:
             _, chosen = self.least(values, kappa, last=last)
-            return float(values[chosen].sum()), float(self.loads[chosen].sum()) - self.bad, chosen
+            return float(values[chosen].sum()), float(self.loads[chosen].sum()) - self.room, chosen
 
         level = _LEVEL * abs(self.bad)
         left, right = line(0.0, last=True), line(0.0)
@@ -339,12 +346,17 @@ class _Search:
                 self.best = _Best(
                     float(costs.sum()), dict(zip(self.states, means.tolist(), strict=True))
                 )
+                for curve, mean in zip(self.curves.values(), means.tolist(), strict=True):
+                    curve.anchor = Fraction(mean)
+                    curve.settle()
+                self.flatten()
                 if self.settled():
                     return ()
             if self.passes(bound):
                 return ()
             minima, _ = self.least(values, kappa)
-            gaps = costs + kappa * self.shares * means - minima
+            anchors = np.array([float(curve.anchor) for curve in self.curves.values()])
+            gaps = costs + kappa * self.shares * (means - anchors) - minima
             if not self.refine(means, costs, gaps):
                 return self.branch(node, means, gaps)
             if self.limits.reached(self.nodes):
