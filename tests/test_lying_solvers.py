@@ -1,4 +1,6 @@
-"""HiGHS and z3 lie, everywhere at once: bounds get wider or an error comes, never a wrong answer.
+"""Solvers and searches lie: bounds get wider or an error comes, never a wrong answer.
+
+HiGHS, z3, cvc5, the search under KL curves and the tree of contextual bandits.
 
 Lies that aim at one engine are in test_linear_program, test_radius, test_fast and test_smt.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
@@ -15,8 +18,11 @@ from typing import Any
 import highspy
 import numpy as np
 import pytest
+from bandit_oracle import bandit_radius
 from instances import random_instance, random_sparse, to_problem
 from oracle import safety_radius
+from test_bandit import random_bandit
+from test_kl import arms
 
 from symsafe import (
     CertificateRejected,
@@ -24,6 +30,7 @@ from symsafe import (
     Regularizer,
     SafetyProblem,
     critical_epsilon,
+    decide,
     forall_safe,
     loads_problem,
     problems,
@@ -31,6 +38,7 @@ from symsafe import (
     repair,
 )
 from symsafe.analysis import highs
+from symsafe.engine import bandit, curve_kernel, kl, soft_answers
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.parametric import smt
 from symsafe.engine.question import Question
@@ -146,29 +154,125 @@ def answered(ask: Callable[[], Any], lie: str) -> Any:
         return None
 
 
+FAMILY = """
+[mdp]
+states = ["s"]
+actions = ["a", "b"]
+discount = 0
+initial = {s = 1}
+transitions = {s = {a = {s = 1}, b = {s = 1}}}
+reward = {s = {a = "r", b = 0}}
+[data]
+s = {a = "1/2", b = "1/2"}
+[safety]
+regret = 1
+[parameters]
+r = {min = 1, max = 2}
+"""
+
+
+CURVES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "costs too high": ("cheapest", lambda cost: 1.5 * cost + 1e-3),
+    "costs too low": ("cheapest", lambda cost: cost / 2),
+    "costs are nan": ("cheapest", lambda cost: float("nan") * cost),
+    "costs are infinite": ("cheapest", lambda cost: float("inf") + cost),
+    "costs are negative": ("cheapest", lambda cost: -cost),
+    "lines are never missed": ("price", lambda found: (found[0], -1.0)),
+    "prices too high": ("price", lambda found: (3 * found[0], found[1])),
+    "prices are 1": ("price", lambda _found: (1.0, 0.0)),
+    "prices are nan": ("price", lambda _found: (float("nan"), float("nan"))),
+}
+
+
+@pytest.mark.parametrize("lie", [*CURVES, "error of a model", "values of a model"])
+def test_no_lie_about_kl_curves_moves_the_radius(lie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the compiled kernel, and of what proves a reward model bad."""
+    reference: dict[str, object] = {"a": "43/100", "b": "42/100", "c": "15/100"}
+    problem = arms({"a": 0, "b": 2, "c": 3}, reference, regret="3/5")
+    truth = radius(problem)
+    assert truth.upper is not None
+    if lie in CURVES:
+        name, twist = CURVES[lie]
+        honest = getattr(curve_kernel, name)
+        monkeypatch.setattr(curve_kernel, name, lambda *given: twist(honest(*given)))
+    else:
+        change = (
+            (lambda w: replace(w, error=w.error / 2))
+            if lie == "error of a model"
+            else (lambda w: replace(w, policy_value=tuple(x - 1 for x in w.policy_value)))
+        )
+        honest = kl.soft_witness
+
+        def lying_witness(*given: Any) -> Any:
+            found = honest(*given)
+            return None if found is None else change(found)
+
+        monkeypatch.setattr(kl, "soft_witness", lying_witness)
+        monkeypatch.setattr(soft_answers, "soft_witness", lying_witness)
+    found = answered(partial(radius, problem, time_limit=5), lie)
+    if found is not None:
+        assert found.lower <= truth.upper
+        assert found.upper is None or truth.lower <= found.upper
+    for factor, wrong in ((F(99, 100), "unsafe"), (F(101, 100), "safe")):
+        asked = replace(problem, epsilon=truth.lower * factor)
+        told = answered(partial(decide, asked, time_limit=5), lie)
+        if told is not None:
+            assert told.answer != wrong
+            assert told.answer == "unknown" or told.certificate is not None
+
+
+BANDITS: dict[str, Callable[[Any], None]] = {
+    "bound too high": lambda search: setattr(search, "proven", 2 * search.proven + 1),
+    "all bounds too high": lambda search: (
+        setattr(search, "proven", 2 * search.proven + 1),
+        setattr(search.root, "bound", 2 * search.root.bound + 1),
+    ),
+    "choice that loses nothing": lambda search: setattr(search, "choice", search.hull.starts),
+    "multiplier too high": lambda search: setattr(search.root, "slope", 9 * search.root.slope + 1),
+    "no leaves": lambda search: setattr(search, "leaves", list),
+}
+
+
+@pytest.mark.parametrize("lie", BANDITS)
+def test_no_lie_of_the_bandit_search_moves_the_radius(
+    lie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is proven, or chosen, is not believed."""
+
+    class Liar(bandit.Branching):
+        def solve(self) -> None:
+            super().solve()
+            BANDITS[lie](self)
+
+    monkeypatch.setattr(bandit, "Branching", Liar)
+    for seed in range(6):
+        given = random_bandit(seed, contexts=60)
+        truth = bandit_radius(given)
+        found = answered(partial(radius, given), lie)
+        if found is not None:
+            assert found.lower <= truth <= found.upper, seed
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_lying_cvc5_makes_no_certificate_of_a_lie_of_z3(
+    agrees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two solvers' words are words."""
+    problem = replace(loads_problem(FAMILY), epsilon="3/4")
+    monkeypatch.setattr(smt._Query, "check", lambda *_: "unsat")
+    monkeypatch.setattr(smt, "_cvc5_agrees", lambda *_: agrees)
+    found = forall_safe(problem, engine="smt")
+    assert ("cvc5" in found.route) == agrees
+    assert found.rests_on == "solver"
+    assert found.certificate is None
+
+
 @pytest.mark.parametrize("lie", ["sat", "unsat", "unknown"])
 def test_a_lying_z3_never_becomes_a_certificate_about_a_family(
     lie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong `unsat` is labelled as a solver's word; a wrong model is no counterexample."""
-    problem = loads_problem(
-        """
-        [mdp]
-        states = ["s"]
-        actions = ["a", "b"]
-        discount = 0
-        initial = {s = 1}
-        transitions = {s = {a = {s = 1}, b = {s = 1}}}
-        reward = {s = {a = "r", b = 0}}
-        [data]
-        s = {a = "1/2", b = "1/2"}
-        [safety]
-        regret = 1
-        epsilon = EPSILON
-        [parameters]
-        r = {min = 1, max = 2}
-        """.replace("EPSILON", '"1/4"' if lie != "unsat" else '"3/4"')
-    )
+    problem = replace(loads_problem(FAMILY), epsilon="1/4" if lie != "unsat" else "3/4")
     monkeypatch.setattr(smt._Query, "check", lambda *_: lie)
     monkeypatch.setattr(smt._Query, "points", lambda *_: ([{"r": F(3, 2)}], None))
     try:

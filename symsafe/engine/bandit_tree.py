@@ -311,7 +311,7 @@ class Branching:
             else:
                 if self._value(node.allowed, near) < self.proven and node.bound < self._never:
                     near = node.slope
-                while self._value(node.allowed, near) < self.proven:
+                while self._value(node.allowed, near) < self.proven and near < _GREATEST:
                     near = 4 * near or Fraction(1)  # no choice here loses enough
                 found.append(Leaf(near))
         return found

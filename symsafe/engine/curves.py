@@ -169,6 +169,7 @@ class Curve:
         self.means = np.array([float(t) for t in self.points])
         self.distances = np.array([float(t - self.anchor) for t in self.points])
         self.values = np.minimum(costs, np.minimum(starts, ends)) - self.margin * (1 + costs)
+        self.values[~np.isfinite(self.values)] = 0.0  # claims nothing
         self.values[-1] = 0.0  # the last piece is proven for this
 
     def proven(self) -> list[tuple[Fraction, Fraction]]:
