@@ -109,6 +109,90 @@ def value_leaf() -> Proof:
     return proof
 
 
+def hitting() -> Proof:
+    """c = Eh + theta R >= 0 bounds the occupancy of bad policies by (mu0 h + theta b) / c."""
+    proof = Proof("occupancy bounds: eta <= (mu0 h + theta b) / c", "CERTIFICATE.md, rule tree")
+    price, bad, returned = proof.scalars("theta b J")
+    pairs, states = proof.family("pair", "eta r"), proof.family("state", "h mu0")
+    eta, reward = pairs.quantities
+    potential, initial = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("eh", shaping, states, potential)
+    visits = proof.product("eteta", shaping, pairs, eta)
+    cost = level + price * reward
+    policy = proof.axiom(
+        "policy",
+        z3.And(eta >= 0, z3.Implies(eta > 0, cost >= 0)),
+        pairs,
+        "eta >= 0, c >= 0 where an action is allowed, and eta = 0 elsewhere",
+    )
+    paid = proof.sum("etac", pairs, eta * cost)
+    shaped, own = proof.sum("etaEh", pairs, eta * level), proof.sum("etaR", pairs, eta * reward)
+    parts = proof.induction(
+        "parts",
+        pairs,
+        lambda s: s(paid) == s(shaped) + price * s(own),
+        text="<eta, c> = <eta, Eh> + theta <eta, R>",
+    )
+    flow = proof.axiom("flow", visits == initial, states, "E^T eta = mu0")
+    start = proof.sum("muh", states, potential * initial)
+    collected = proof.sum("etaEth", states, potential * visits)
+    adjoint = proof.exchange("adjoint", shaped, collected, "<eta, Eh> = <E^T eta, h>")
+    same = proof.induction(
+        "start", states, lambda s: s(collected) == s(start), [flow], "<E^T eta, h> = mu0 h"
+    )
+    return_ = proof.axiom(
+        "return",
+        z3.And(own == returned, returned <= bad, price >= 0),
+        text="the policy is bad, theta >= 0",
+    )
+    entry = proof.term("entry", paid, [policy], "eta(s,a) c(s,a) <= <eta, c>")
+    proof.z3(
+        "conclusion",
+        eta * cost <= start + price * bad,
+        [entry, parts, adjoint, same, return_],
+        pairs,
+        "eta(s,a) c(s,a) <= mu0 h + theta b",
+    )
+    return proof
+
+
+def hitting_from_below() -> Proof:
+    """Eh <= 0 outside of a state: the visits of that state, times Eh, are at least mu0 h."""
+    proof = Proof("occupancy bounds: eta >= mu0 h / Eh", "CERTIFICATE.md, rule tree")
+    pairs, states = proof.family("pair", "eta here"), proof.family("state", "h mu0")
+    eta, here = pairs.quantities
+    potential, initial = states.quantities
+    shaping = proof.matrix("E", pairs, states)
+    level = proof.product("eh", shaping, states, potential)
+    visits = proof.product("eteta", shaping, pairs, eta)
+    policy = proof.axiom(
+        "policy",
+        z3.And(eta >= 0, z3.Implies(z3.And(eta > 0, here != 1), level <= 0)),
+        pairs,
+        "eta >= 0; Eh <= 0 where an action of another state is allowed, and eta = 0 elsewhere",
+    )
+    shaped = proof.sum("etaEh", pairs, eta * level)
+    own = proof.sum("own", pairs, z3.If(here == 1, eta * level, 0))
+    less = proof.induction(
+        "less", pairs, lambda s: s(shaped) <= s(own), [policy], "what is elsewhere is not positive"
+    )
+    flow = proof.axiom("flow", visits == initial, states, "E^T eta = mu0")
+    start = proof.sum("muh", states, potential * initial)
+    collected = proof.sum("etaEth", states, potential * visits)
+    adjoint = proof.exchange("adjoint", shaped, collected, "<eta, Eh> = <E^T eta, h>")
+    same = proof.induction(
+        "start", states, lambda s: s(collected) == s(start), [flow], "<E^T eta, h> = mu0 h"
+    )
+    proof.z3(
+        "conclusion",
+        own >= start,
+        [less, adjoint, same],
+        text="the one pair of a state that a deterministic policy takes: eta Eh >= mu0 h",
+    )
+    return proof
+
+
 def circulation_leaf() -> Proof:
     """Rules 1 to 4: every bad policy of the node costs at least <y, R> - kappa b."""
     proof = Proof("circulation leaf: cost >= <y, R> - kappa b", "CERTIFICATE.md, rule tree")
@@ -260,7 +344,7 @@ def duplicate() -> Proof:
     return proof
 
 
-PROOFS = (witness, value_leaf, circulation_leaf, split, duplicate)
+PROOFS = (witness, value_leaf, hitting, hitting_from_below, circulation_leaf, split, duplicate)
 
 if __name__ == "__main__":
     for build in PROOFS:

@@ -731,10 +731,11 @@ def _read_tree(question: Question, entries: Sequence[Mapping[str, Any]]) -> Node
     nodes = [Node(tuple(tuple(row) for row in mdp.pair_ranges)) for _ in entries]
     for node, entry in zip(nodes, entries, strict=True):
         hitting = {}
-        for target, side, height in entry.get("hitting", []):
+        for target, side, height, *price in entry.get("hitting", []):
             if side != "upper":
                 raise InputError("resume", "bounds that symsafe does not write", "one of its own")
-            hitting[target] = tuple(exact(x) for x in height)
+            key = target, exact(price[0]) if price else Fraction(0)
+            hitting[key] = tuple(exact(x) for x in height)
         if "split" in entry:
             state = entry["split"]["state"]
             children = []
@@ -823,7 +824,10 @@ def _table(mdp: MDP, values: Sequence[object]) -> list[list[str]]:
 
 
 def _hitting(hitting: Potentials) -> list[list[Any]]:
-    return [[target, "upper", _texts(height)] for target, height in sorted(hitting.items())]
+    return [
+        [state, "upper", _texts(height), *([_text(price)] if price else [])]
+        for (state, price), height in sorted(hitting.items())
+    ]
 
 
 def _text(number: object) -> str:

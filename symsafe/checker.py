@@ -589,33 +589,36 @@ class Tree:
 
     def hitting(self, scope: Scope, value: object, step: str) -> Scope:
         """Return the scope with the occupancy bounds that follow from hitting bounds."""
-        problem, bounds = self.problem, {"upper": dict(scope.upper), "lower": dict(scope.lower)}
-        seen = set()
+        problem, reward = self.problem, self.reward
+        upper, lower = dict(scope.upper), dict(scope.lower)
         for i, entry in enumerate(items(value, step)):
             at = f"{step}[{i}]"
-            state, side, heights = items(entry, at, 3)
-            s = index(state, problem.size, at)
-            if not isinstance(side, str) or side not in bounds:
-                raise Malformed(at, 'expected "upper" or "lower"')
-            if (s, side) in seen:
-                raise Rejected(at, "hitting", "the same state and side twice")
-            seen.add((s, side))
-            h = problem.vector(heights, at)
-            if h.top[s] != h.scale:
-                need(h.values[s], "exactly", ONE, at, "hitting", f"bound at its state {s}")
+            priced = isinstance(entry, list) and len(entry) == 4
+            state, side, heights, *extra = items(entry, at, 4 if priced else 3)
+            s, h = index(state, problem.size, at), problem.vector(heights, at)
+            if side not in ("upper", "lower") or (priced and side == "lower"):
+                raise Malformed(at, 'expected "upper", perhaps with a price, or "lower"')
+            price = number(extra[0], at) if priced else ZERO
+            need(price, "at least", ZERO, at, "hitting", "price")
             relation = "at least" if side == "upper" else "at most"
-            fits = RELATIONS[relation]
-            for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs if t != s):
-                if not fits(problem.scaled_shift(h, p), 0):
-                    x, y = h.values[t], h.values[t] - problem.shift(h, p)
-                    raise refusal(x, relation, y, at, "hitting", f"bound at state {t}")
-            start = max(0, sum(map(mul, problem.initial.top, h.top)))
-            for p in scope.allowed[s]:  # h(s) = 1, so (Eh)(p) is the divisor
-                divisor, row = problem.scaled_shift(h, p), problem.shifts[p][1]
-                if divisor <= 0:
-                    need(problem.shift(h, p), "more than", ZERO, at, "hitting", "divisor")
-                bounds[side][p] = Fraction(start * row.scale, problem.initial.scale * divisor)
-        return replace(scope, upper=bounds["upper"], lower=bounds["lower"])
+            # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
+            unit, factor, divisors = price.denominator * reward.scale, price.numerator * h.scale, {}
+            for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs):
+                paid = factor * problem.shifts[p][1].scale * reward.top[p]
+                divisors[p] = problem.scaled_shift(h, p) * unit + paid
+                due = "more than" if t == s else relation
+                if not RELATIONS[due](divisors[p], 0):
+                    found = problem.shift(h, p) + price * problem.reward[p]
+                    raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
+            start = problem.mean(h) + price * self.bad
+            for p in scope.allowed[s]:
+                scale = unit * h.scale * problem.shifts[p][1].scale
+                bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
+                if side == "upper":
+                    upper[p] = min(bound, upper.get(p, bound))
+                else:
+                    lower[p] = max(bound, lower.get(p, ZERO))
+        return replace(scope, upper=upper, lower=lower)
 
 
 # == Part: regularised problems

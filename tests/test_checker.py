@@ -159,6 +159,39 @@ def lower_bounds() -> Json:
     return document
 
 
+def priced() -> Json:
+    """R = (1, 0, 1), little data on the last action, L = 1: radius 9/20 by one leaf.
+
+    The leaf needs that bad policies seldom take the last action, which a priced bound proves.
+    """
+    problem = {
+        "states": ["s"],
+        "actions": [["good", "bad", "unseen"]],
+        "initial": ["1"],
+        "discount": "1/2",
+        "transitions": [[[[0, "1"]], [[0, "1"]], [[0, "1"]]]],
+        "reward": [["1", "0", "1"]],
+        "data": [["9/20", "9/20", "1/10"]],
+    }
+    return certificate(
+        problem,
+        {"kind": "radius", "regret": "1", "lower": "9/20", "upper": "9/20"},
+        returns={"optimal": ["2"], "worst": ["0"]},
+        witness={
+            "reward": [["1", "1", "1"]],
+            "policy": [["0", "1", "0"]],
+            "value": ["2"],
+            "policy_value": ["0"],
+        },
+        tree=[
+            {
+                "hitting": [[0, "upper", ["1"], "1"]],
+                "circulation": {"kappa": "9/40", "flow": [[0, 0, "7/20"], [0, 2, "1/10"]]},
+            }
+        ],
+    )
+
+
 def twins() -> Json:
     """R = (1, 0, 0) with two interchangeable bad actions, L = 1, radius 1/3, safe at 1/4."""
     problem = {
@@ -244,6 +277,7 @@ BUILDERS = [
     safe_bandit,
     two_states,
     lower_bounds,
+    priced,
     twins,
     detour,
 ]
@@ -346,6 +380,18 @@ ACCEPTED = {
         ("evidence.witness.policy_value", ["1/2", "1"]),
         ("claim.epsilon", "1/2"),
     ),
+    "the same hitting bound twice": (
+        two_states,
+        ("evidence.tree.0.hitting.2", [0, "upper", ["1", "1/3"]]),
+    ),
+    "a hitting bound in another scale": (
+        two_states,
+        ("evidence.tree.0.hitting.0.2", ["3", "1"]),
+    ),
+    "a price of 0": (
+        two_states,
+        ("evidence.tree.0.hitting.0", [0, "upper", ["1", "1/3"], "0"]),
+    ),
     "a slack hitting bound": (two_states, ("evidence.tree.0.hitting.2", [0, "lower", ["1", "-3"]])),
     "names outside ASCII": (
         unsafe_bandit,
@@ -369,11 +415,13 @@ def test_variation_is_accepted(case: tuple[Any, ...]) -> None:
     assert result == checker.check_text(json.dumps(edited(build, *changes)))
 
 
-def test_hitting_bound_nearest_to_the_leaf_counts() -> None:
-    """A looser bound declared again below replaces the sharper one from above."""
+def test_the_best_of_the_declared_occupancy_bounds_counts() -> None:
+    """A looser bound declared again below does not replace the sharper one from above."""
     document = lower_bounds()
-    assert sum(checker.check(document).nodes.values()) == 5
-    document["evidence"]["tree"][4]["hitting"] = [[0, "upper", ["1", "1"]]]
+    for side, heights in (("upper", ["1", "1"]), ("lower", ["1", "0"])):
+        document["evidence"]["tree"][4]["hitting"] = [[0, side, heights]]
+        assert sum(checker.check(document).nodes.values()) == 5
+    document["evidence"]["tree"][2]["hitting"][0] = [0, "upper", ["1", "1"]]
     error = refusal(document)
     assert (error.step, error.rule) == ("evidence.tree[4].circulation", "circulation.3")
 
@@ -951,15 +999,32 @@ REJECTED: dict[str, tuple[Any, ...]] = {
         "duplicate",
     ),
     # hitting
-    "hitting bound below 1 at its state": (
+    "hitting bound that is loose for its scale": (
         two_states,
         (f"{TREE}.0.hitting.0.2", ["1/2", "1/3"]),
+        "evidence.tree[0].circulation",
+        "circulation.3",
+    ),
+    "negative price": (
+        priced,
+        (f"{TREE}.0.hitting.0.3", "-1"),
         "evidence.tree[0].hitting[0]",
         "hitting",
     ),
-    "hitting bound above 1 at its state": (
+    "price too small for the flow": (
+        priced,
+        (f"{TREE}.0.hitting.0.3", "1/10"),
+        "evidence.tree[0].circulation",
+        "circulation.3",
+    ),
+    "price of negative rewards": (
         two_states,
-        (f"{TREE}.0.hitting.0.2", ["2", "1"]),
+        ("problem.reward", [["1", "0"], ["1", "-1"]]),
+        ("evidence.returns.worst", ["-1/2", "-3/2"]),
+        ("evidence.witness.policy_value", ["-1/2", "-3/2"]),
+        ("evidence.witness.reward", [["0", "0"], ["-1", "-1"]]),
+        ("evidence.witness.value", ["-1/2", "-3/2"]),
+        (f"{TREE}.0.hitting.0", [0, "upper", ["1", "1/3"], "1/100"]),
         "evidence.tree[0].hitting[0]",
         "hitting",
     ),
@@ -979,12 +1044,6 @@ REJECTED: dict[str, tuple[Any, ...]] = {
         two_states,
         (f"{TREE}.0.hitting.0.2", ["1", "3"]),
         "evidence.tree[0].hitting[0]",
-        "hitting",
-    ),
-    "hitting bound twice": (
-        two_states,
-        (f"{TREE}.0.hitting.2", [0, "upper", ["1", "1/3"]]),
-        "evidence.tree[0].hitting[2]",
         "hitting",
     ),
     "wrong hitting bound in a node that does not use it": (
@@ -1145,6 +1204,16 @@ MALFORMED: dict[str, tuple[Any, ...]] = {
         twins,
         (f"{TREE}.3.duplicate.action", 3),
         "evidence.tree[3].duplicate",
+    ),
+    "price of a bound from below": (
+        lower_bounds,
+        (f"{TREE}.2.hitting.1", [0, "lower", ["1", "1/3"], "0"]),
+        "evidence.tree[2].hitting[1]",
+    ),
+    "hitting bound with two prices": (
+        priced,
+        (f"{TREE}.0.hitting.0", [0, "upper", ["1"], "1", "1"]),
+        "evidence.tree[0].hitting[0]",
     ),
     "unknown side": (
         two_states,

@@ -10,7 +10,10 @@ import pytest
 from instances import random_instance, random_sparse, to_problem, vertex_cover
 from oracle import safety_radius
 
-from symsafe import SafetyProblem, loads_problem, problems
+from symsafe import Policy, SafetyProblem, loads_problem, problems
+from symsafe.analysis.occupancy import occupancy
+from symsafe.analysis.policies import deterministic_policies
+from symsafe.analysis.values import expected_return
 from symsafe.certificate import radius_certificate, safe_certificate
 from symsafe.engine import forest, kernel, tree
 from symsafe.engine.fast import fast_search, model_of
@@ -191,3 +194,25 @@ def test_hitting_bounds_are_those_of_the_plain_guide() -> None:
     reach = np.ones((guide.states, guide.states))
     kernel.hitting(model_of(question, guide, 0.0), allowed, reach, 500)
     np.testing.assert_allclose(reach.T, guide.hitting(allowed), atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_priced_bounds_hold_for_the_occupancy_of_every_bad_policy(seed: int) -> None:
+    """And not for that of all policies: they are sharper than hitting bounds."""
+    question = Question.of(to_problem(random_sparse(5, 3, seed=seed, regret=Fraction(9, 10))))
+    guide, mdp = Guide(question), question.mdp
+    model, allowed = model_of(question, guide, 0.0), np.ones(guide.pairs, np.bool_)
+    visits, values, price = (np.zeros(n) for n in (guide.pairs, guide.states, guide.pairs))
+    kernel.visited(model, allowed, model.reach, visits)
+    before = visits.copy()
+    kernel.worst(model, allowed, model.worst.copy(), np.zeros((5, 5)), values)
+    kernel.priced(model, allowed, model.reach, values, np.inf, 20, visits, price.astype(np.int64))
+    most = np.zeros(guide.pairs)
+    for choices in deterministic_policies(mdp):
+        policy = Policy.deterministic(mdp, choices)
+        measure = np.array([float(x) for x in occupancy(mdp, policy)])
+        assert (measure <= before + 1e-9).all()
+        if expected_return(mdp, policy) <= question.bad_return:
+            most = np.maximum(most, measure)
+    assert (most <= visits + 1e-9).all()
+    assert (visits < before - 0.1).any()

@@ -166,7 +166,7 @@ class _Fast:
         leaves.grid = 10 ** (_GRID_DIGITS + len(str(lift)))
         self.states, self.pairs = guide.states, guide.pairs
         self.unit = question.reward_range / self.pairs
-        self.model = model_of(question, guide, (lift + 1) / leaves.grid)
+        self.model = model_of(question, guide, (lift + 2) / leaves.grid)
         self.room = new_room(self.states, self.pairs)
         self.pool = new_pool(_ROOM, self.states, self.pairs)
         self.top = self.slow.root

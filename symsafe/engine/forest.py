@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, gcd, lcm
-from typing import Any
+from math import ceil, floor, gcd, lcm
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import fmpz_mat
@@ -34,6 +34,7 @@ __all__ = ["SWEEPS", "Crew", "Leaf", "Maker", "Place"]
 Leaf = ValueLeaf | CirculationLeaf
 
 SWEEPS = 48
+_PRICED_SWEEPS = 6
 _ATTEMPTS = 4
 _DRAWN_IN = 1e-7
 _FLOW_DIGITS = 11
@@ -53,11 +54,29 @@ class Place:
     node: Node
     mask: Mask
     parent: Place | None
-    reach: Floats | None = None
-    visits: Floats | None = None
-    heights: dict[int, NDArray[Any]] = field(default_factory=dict)
-    bounds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    seen: Seen | None = None
+    bounds: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     declared: Floats | None = None
+
+
+class Seen(NamedTuple):
+    """What floats say of the occupancy of a node's pairs."""
+
+    reach: Floats  # (S, S): hitting bounds [target, state]
+    values: Floats  # (S): of a worst policy
+    visits: Floats  # (n): bounds of occupancy
+    price: Ints  # (n): which of the prices gave them, or -1
+
+
+class Price(NamedTuple):
+    """A price of return, as the bounds of occupancy need it."""
+
+    amount: float  # in the unit of the kernel
+    exact: Fraction
+    shift: Fraction  # of the kernel's potentials, to those of the certificate
+    paid: NDArray[Any]  # (n): for the reward of a pair, in units of its row of E on the grid
+    largest: int
+    due: int  # for the return of a bad policy, in units of the grid
 
 
 class Maker:
@@ -82,14 +101,15 @@ class Maker:
         ]
         self.rows, self.scales = [row for row, _ in found], [scale for _, scale in found]
         self.scale = lcm(*self.scales)
-        largest = max(sum(map(abs, row)) for row in self.rows)
-        exact = np.int64 if largest * leaves.grid < 2**62 else object
+        self.largest = max(sum(map(abs, row)) for row in self.rows)
+        exact = np.int64 if self.largest < 2**62 else object
         self.entries: NDArray[Any] = np.array([x for row in self.rows for x in row], exact)
         self.column = np.array([t for columns in self.columns for t in columns], np.int64)
         self.first = np.cumsum([0, *map(len, self.columns[:-1])])
         self.starting: NDArray[Any] = np.array(self.initial, object)
         self.horizon = leaves.horizon.numerator, leaves.horizon.denominator
         self.least = min(question.rewards) * leaves.horizon
+        self.prices: dict[int, Price] = {}
         # Costs, flows and multipliers of the kernel are `pairs` times those of the certificate.
         self.weights = model.weight / self.pairs
 
@@ -104,9 +124,7 @@ class Maker:
         grid = 10.0**_VALUE_DIGITS
         rounded = np.floor(values * grid) - ceil(self.leaves.horizon) - 1
         model, floats = self.model, rounded / grid
-        outlook = model.reward - np.add.reduceat(
-            model.entry * floats[model.column], model.first[:-1].astype(np.int64)
-        )
+        outlook = self._gained(floats)
         slack = 1e-13 * float(self.leaves.horizon)
         if outlook[place.mask].min() < slack or model.initial @ floats <= model.bad + slack:
             return None
@@ -115,6 +133,14 @@ class Maker:
         step = factor.numerator * (scale // factor.denominator)
         base = self.least.numerator * (scale // self.least.denominator)
         return ValueLeaf(tuple(Fraction(int(u) * step + base, scale) for u in rounded.tolist()))
+
+    def _gained(self, values: Floats) -> Floats:
+        """Return R - EU."""
+        model = self.model
+        shaped = np.add.reduceat(
+            model.entry * values[model.column], model.first[:-1].astype(np.int64)
+        )
+        return np.asarray(model.reward - shaped)
 
     # -- circulation leaves ------------------------------------------------------------------
 
@@ -129,7 +155,7 @@ class Maker:
             guess = kernel.couple(
                 self.model, self.room, basis, place.mask, known, kappa * self.pairs, level
             )
-            visits = known if guess >= 0 else self._visits(source)
+            visits = known if guess >= 0 else self._seen(source).visits
             kappa = guess / self.pairs if guess >= 0 else kappa
         # Rounding may make the greatest feasible multiplier infeasible: then a smaller one.
         for share in _KAPPA_SHARES if kappa > 0 else (0.0,):
@@ -169,18 +195,28 @@ class Maker:
         for above in reversed(chain):
             if above.bounds:
                 known = known.copy()
-                for pair, (top, bottom) in above.bounds.items():
-                    known[pair] = top / bottom * (1 + 1e-12)
+                for pair, bounds in above.bounds.items():
+                    least = min(top / bottom for top, bottom in bounds) * (1 + 1e-12)
+                    known[pair] = min(known[pair], least)
             above.declared = known
         return known
 
-    def _visits(self, source: Place) -> Floats:
+    def _seen(self, source: Place) -> Seen:
         """Return the occupancy bounds that the allowed pairs of a node give."""
-        if source.visits is None:
-            source.reach, source.visits = self.model.reach.copy(), np.zeros(self.pairs)
-            kernel.hitting(self.model, source.mask, source.reach, SWEEPS)
-            kernel.visited(self.model, source.mask, source.reach, source.visits)
-        return source.visits
+        if source.seen is None:
+            model, mask, states = self.model, source.mask, self.states
+            seen = Seen(
+                model.reach.copy(),
+                np.zeros(states),
+                np.zeros(self.pairs),
+                np.full(self.pairs, -1, np.int64),
+            )
+            kernel.hitting(model, mask, seen.reach, SWEEPS)
+            kernel.visited(model, mask, seen.reach, seen.visits)
+            kernel.worst(model, mask, model.worst.copy(), np.zeros((states, states)), seen.values)
+            kernel.priced(model, mask, *seen[:2], np.inf, _PRICED_SWEEPS, *seen[2:])
+            source.seen = seen
+        return source.seen
 
     def _rounded(self, multiplier: Fraction) -> tuple[list[int], int] | None:
         """Put the non-basic variables on or just above their bounds; solve for the others.
@@ -254,9 +290,8 @@ class Maker:
             floats = np.array([y / scale for y in flow]) + self.weights
             missing = self._missing(place, source, floats, flow, scale, multiplier)
             if missing:
-                for state in sorted({int(self.model.owner[p]) for p in missing}):
-                    if not self._declare(source, state):
-                        return None
+                if not all(self._declare(source, p) for p in missing):
+                    return None
                 source.declared = None
                 if self._missing(place, source, floats, flow, scale, multiplier):
                     return None
@@ -277,48 +312,66 @@ class Maker:
         slack = floats - float(multiplier) * self._declared(source)
         missing = []
         for p in np.flatnonzero(place.mask & (slack < _CLEAR)).tolist():
-            top, bottom = self._bound_of(source, p)
-            left = (flow[p] * self.weight_scale + self.weight[p] * scale) * bottom
-            right = multiplier.numerator * top * scale * self.weight_scale
-            if left * multiplier.denominator < right:
+            left = (flow[p] * self.weight_scale + self.weight[p] * scale) * multiplier.denominator
+            right = multiplier.numerator * scale * self.weight_scale
+            if all(left * bottom < right * top for top, bottom in self._bounds_of(source, p)):
                 missing.append(p)
         return missing
 
-    def _bound_of(self, source: Place, pair: int) -> tuple[int, int]:
+    def _bounds_of(self, source: Place, pair: int) -> list[tuple[int, int]]:
         place: Place | None = source
+        bounds = [self.horizon]
         while place is not None:
-            if pair in place.bounds:
-                return place.bounds[pair]
+            bounds += place.bounds.get(pair, [])
             place = place.parent
-        return self.horizon
+        return bounds
 
-    def _declare(self, source: Place, state: int) -> bool:
-        """Declare exact hitting bounds at a node, nowhere above those that are declared there."""
-        self._visits(source)
-        if source.reach is None:
+    def _declare(self, source: Place, pair: int) -> bool:
+        """Declare the exact bound that floats have found best for the occupancy of a pair."""
+        model, seen, grid = self.model, self._seen(source), self.leaves.grid
+        state, price = int(model.owner[pair]), self._price(int(seen.price[pair]))
+        if (state, price.exact) in source.node.hitting:
+            return True
+        height = seen.reach[state].copy()
+        if price.exact:
+            gain = np.maximum(self._gained(seen.values), 0.0)
+            kernel.dear(model, source.mask, gain, state, price.amount, SWEEPS, height)
+        # Rounding up may break the inequality by a step; the lift of the others restores it.
+        potential = np.ceil((height - price.amount * seen.values) * grid).astype(np.int64)
+        potential[np.arange(self.states) != state] += ceil(self.leaves.horizon) + 1
+        large = int(abs(potential).max()) * self.largest + price.largest >= 2**62
+        entries, paid = (x.astype(object) if large else x for x in (self.entries, price.paid))
+        divisor = paid + np.add.reduceat(entries * potential[self.column], self.first)
+        others = model.owner != state
+        if divisor[source.mask & others].min(initial=0) < 0:
             return False
-        # Rounding up may break the inequality by a step; the lift restores it.
-        grid, lift = self.leaves.grid, ceil(self.leaves.horizon)
-        heights = np.minimum(np.ceil(source.reach[state] * grid) + lift, grid).astype(np.int64)
-        heights[state] = grid
-        heights = heights.astype(self.entries.dtype)
-        place: Place | None = source
-        while place is not None and state not in place.heights:
-            place = place.parent
-        if place is not None:
-            heights = np.minimum(heights, place.heights[state])
-        outlook = np.add.reduceat(self.entries * heights[self.column], self.first)
-        if (outlook[source.mask & (self.model.owner != state)] < 0).any():
-            return False
-        start = int(self.starting @ heights.astype(object))
+        start = int(self.starting @ potential.astype(object)) + price.due
         for p in source.node.allowed[state]:
-            if outlook[p] <= 0:
+            if divisor[p] <= 0:
                 return False
-            source.bounds[p] = start * self.scales[p], self.initial_scale * int(outlook[p])
-        source.heights[state] = heights
-        exact = tuple(Fraction(height, grid) for height in heights.tolist())
-        source.node.hitting = {**source.node.hitting, state: exact}
+            bound = start * self.scales[p], self.initial_scale * int(divisor[p])
+            source.bounds.setdefault(p, []).append(bound)
+        exact = tuple(Fraction(x, grid) - price.shift for x in potential.tolist())
+        source.node.hitting = {**source.node.hitting, (state, price.exact): exact}
         return True
+
+    def _price(self, kind: int) -> Price:
+        """Return one of the prices of the kernel, or the price 0 for -1."""
+        if kind not in self.prices:
+            question, grid = self.question, self.leaves.grid
+            amount = kernel.PRICES[kind] if kind >= 0 else 0.0
+            # What the kernel calls the reward is (R - least) / range, in the unit of its prices.
+            exact = Fraction(str(amount)) / question.reward_range
+            least = min(question.rewards)
+            paid = [
+                floor(exact * (r - least) * grid * scale)
+                for r, scale in zip(question.rewards, self.scales, strict=True)
+            ]
+            largest, shift = max(map(abs, paid)), exact * self.least
+            due = ceil((exact * question.bad_return - shift) * grid * self.initial_scale)
+            kept = np.array(paid, np.int64 if largest < 2**62 else object)
+            self.prices[kind] = Price(amount, exact, shift, kept, largest, due)
+        return self.prices[kind]
 
 
 class Crew:

@@ -45,6 +45,7 @@ __all__ = [
     "linear",
     "merge",
     "no_steps",
+    "priced",
     "returned",
     "search",
     "visited",
@@ -65,10 +66,13 @@ READY, PAUSED, FULL, CLIMBED = range(4)
 """Why `search` returned: nothing is open, its budget is spent, the pool is too small, or a policy
 was found that looks cheaper than the threshold."""
 
+PRICES = (0.001, 0.0025, 0.0063, 0.016, 0.04, 0.1, 0.25, 0.63, 1.6, 4.0, 10.0, 25.0, 63.0, 160.0)
+"""Prices of return that are tried for occupancy bounds of bad policies."""
+
 _TINY = 1e-9
 _MARGIN = 1e-5
 _RETURN = 2e-6
-_SWEEPS, _FEW_SWEEPS = 24, 4
+_SWEEPS, _FEW_SWEEPS, _FEWEST_SWEEPS = 24, 4, 3
 _PATIENCE = 24
 _STEEP = 6.0
 
@@ -342,6 +346,82 @@ def visited(m: Model, allowed: Flags, reach: Floats, visits: Floats) -> None:
             start += m.initial[t] * height[t]
         for p in range(m.starts[s], m.starts[s + 1]):
             visits[p] = start / _apply(m, p, height) if allowed[p] else 0.0
+
+
+@_compiled
+def priced(
+    m: Model,
+    allowed: Flags,
+    reach: Floats,
+    value: Floats,
+    kappa: float,
+    sweeps: int,
+    visits: Floats,
+    price: Ints,
+) -> None:
+    """Lower the occupancy bounds `visits` to those of bad policies.
+
+    A price on what an action gains over a worst policy, whose values are `value`, lowers the
+    hitting bounds; the price of what a bad policy can gain is added. `price` receives which of
+    `PRICES` gave the bound of a pair. States where no bound can matter at `kappa` are left out.
+    """
+    states, pairs = len(value), len(visits)
+    gain, height = np.zeros(pairs), np.zeros(states)
+    spare = m.bad
+    for t in range(states):
+        spare -= m.initial[t] * value[t]
+    for p in range(pairs):
+        if allowed[p]:
+            gain[p] = max(0.0, m.reward[p] - _apply(m, p, value))
+    for s in range(states):
+        idle, start = True, 0.0
+        for p in range(m.starts[s], m.starts[s + 1]):
+            idle = idle and (not allowed[p] or 2.0 * kappa * visits[p] <= m.weight[p])
+        if idle:
+            continue
+        for t in range(states):
+            height[t] = reach[s, t]
+            start += m.initial[t] * reach[s, t]
+        last = 0
+        while last < len(PRICES) - 1 and PRICES[last + 1] * max(spare, 1e-2) <= start:
+            last += 1
+        for k in range(max(0, last - 2), min(len(PRICES), last + 2)):
+            dear(m, allowed, gain, s, PRICES[k], sweeps, height)
+            start = PRICES[k] * max(spare, 0.0)
+            for t in range(states):
+                start += m.initial[t] * height[t]
+            # What rounding may add.
+            start = max(0.0, start) + m.coarse
+            for p in range(m.starts[s], m.starts[s + 1]):
+                if allowed[p]:
+                    bound = start / (_apply(m, p, height) - m.coarse + PRICES[k] * gain[p])
+                    if bound < visits[p]:
+                        visits[p], price[p] = bound, k
+
+
+@_compiled
+def dear(
+    m: Model,
+    allowed: Flags,
+    gain: Floats,
+    target: int,
+    price: float,
+    sweeps: int,
+    height: Floats,
+) -> None:
+    """Lower the hitting bounds `height` of a state to those less the price of what is gained.
+
+    As with `hitting`, stopping at any time leaves bounds.
+    """
+    for _ in range(sweeps):
+        for t in range(len(height)):
+            if t == target:
+                continue
+            best = -np.inf
+            for p in range(m.starts[t], m.starts[t + 1]):
+                if allowed[p]:
+                    best = max(best, height[t] - _apply(m, p, height) - price * gain[p])
+            height[t] = min(height[t], best)
 
 
 # -- the linear programme -----------------------------------------------------------------------
@@ -832,14 +912,19 @@ def _least(m: Model, allowed: Flags, choice: Ints) -> float:
 
 
 @_compiled
-def _bounded(m: Model, base: Floats, allowed: Flags, visits: Floats) -> None:
+def _bounded(m: Model, base: Floats, allowed: Flags, kappa: float, visits: Floats) -> None:
     """Fill in the occupancy bounds of what is allowed, from the hitting bounds of more."""
     states = len(m.initial)
-    reach = np.empty((states, states))
+    reach, value = np.empty((states, states)), np.empty(states)
+    choice = np.empty(states, np.int64)
     for s in range(states):
         _copy(base[s], reach[s])
     hitting(m, allowed, reach, _FEW_SWEEPS)
     visited(m, allowed, reach, visits)
+    _copy(m.worst, choice)
+    worst(m, allowed, choice, np.empty((states, states)), value)
+    paid = np.empty(len(visits), np.int64)
+    priced(m, allowed, reach, value, kappa, _FEWEST_SWEEPS, visits, paid)
 
 
 @_compiled
@@ -873,7 +958,7 @@ def _replay(
             continue
         if phase > first:
             if steps.kind[step] == CIRCULATION and not fresh:
-                _bounded(m, base, allowed, visits)
+                _bounded(m, base, allowed, steps.last[0], visits)
                 fresh = True
             if not _hopeless(m, lp, steps, step, allowed, visits, enough, tight):
                 return False, 0.0, 0.0
@@ -885,7 +970,7 @@ def _replay(
         return not _some(after, m.starts[s], m.starts[s + 1]), 0.0, 0.0
     if ended == VALUE:
         return _least(m, after, m.worst) > m.bad + _RETURN, 0.0, 0.0
-    _bounded(m, base, after, visits)
+    _bounded(m, base, after, steps.last[0], visits)
     bound, kappa = _couple(
         m, lp, after, _forced(m, after), visits, steps.last[0], enough * (1 + _MARGIN), 4
     )
@@ -912,6 +997,7 @@ def _expand(
     states, pairs = len(m.initial), len(m.owner)
     visits, value = np.zeros((states, states)), np.zeros(states)
     scores, multiplier, bounded = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    paid = np.zeros(pairs, np.int64)
     hopes, promise = np.zeros(pairs), np.zeros(states)
     forced, gone = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
     root, allowed = np.zeros(pairs, np.bool_), np.zeros(pairs, np.bool_)
@@ -943,6 +1029,7 @@ def _expand(
             for s in range(states):
                 _copy(reach[s], base[s])
         visited(m, allowed, reach, bounded)
+        priced(m, allowed, reach, value, kappa, _FEWEST_SWEEPS, bounded, paid)
         bound, kappa = _couple(m, lp, allowed, forced, bounded, kappa, enough * (1 + _MARGIN), 8)
         if kappa > 0.0 and 0.999 * tight < bound < enough * (1 + _MARGIN):
             # At kappa = 0 the bound is exact, so it may close what no margin can.

@@ -19,8 +19,11 @@ __all__ = ["Allowed", "CirculationLeaf", "DuplicateLeaf", "LeafMaker", "ValueLea
 Allowed = tuple[tuple[int, ...], ...]
 """Per state, the pairs that the policies of a node may take."""
 
-Potentials = Mapping[int, tuple[Fraction, ...]]
-"""Per target state s, an upper bound of E_t[gamma^(first visit of s)] for every state t."""
+Potentials = Mapping[tuple[int, Fraction], tuple[Fraction, ...]]
+"""By state s and price, a potential h that bounds the occupancy of s (rule `hitting`).
+
+With price 0 it is an upper bound of E_t[gamma^(first visit of s)] for every state t.
+"""
 
 _KAPPA_DIGITS = 6
 # Occupancy bounds are rounded up, so the proposed multiplier may be just too large for any flow.
@@ -109,11 +112,11 @@ class LeafMaker:
             Hitting bounds that the nodes above declare.
         """
         proposed = Fraction(f"{kappa:.{_KAPPA_DIGITS}g}") if kappa > 0 else Fraction(0)
-        declared: dict[int, tuple[Fraction, ...]] = {}
+        declared: Potentials = {}
         visits: dict[int, Fraction] = {}
         if proposed and reach is not None:
             declared = dict(self.potentials(allowed, reach))
-            visits = dict(self.visits(allowed, {**inherited, **declared}))
+            visits = self.visits(allowed, {**inherited, **declared})
         for share in _KAPPA_SHARES:
             multiplier = proposed * share
             flow = self._flow(allowed, multiplier, visits)
@@ -146,7 +149,7 @@ class LeafMaker:
 
     def potentials(
         self, allowed: Allowed, reach: Floats
-    ) -> Iterator[tuple[int, tuple[Fraction, ...]]]:
+    ) -> Iterator[tuple[tuple[int, Fraction], tuple[Fraction, ...]]]:
         """Yield the proposed hitting bounds, rounded up, that hold exactly on `allowed`.
 
         Rounding up to a grid may break the Bellman inequality by a step; adding step/(1 - gamma)
@@ -167,16 +170,19 @@ class LeafMaker:
                 if state != target
                 for scale, steps in (self.steps[pair] for pair in pairs)
             ):
-                yield target, tuple(Fraction(height, grid) for height in heights)
+                yield (target, Fraction(0)), tuple(Fraction(height, grid) for height in heights)
 
-    def visits(self, allowed: Allowed, hitting: Potentials) -> Iterator[tuple[int, Fraction]]:
-        """Yield per allowed pair the occupancy bound that the hitting bounds prove."""
-        question = self.question
-        for target, height in hitting.items():
+    def visits(self, allowed: Allowed, hitting: Potentials) -> dict[int, Fraction]:
+        """Return for allowed pairs the occupancy bounds that the hitting bounds prove."""
+        question, known = self.question, dict[int, Fraction]()
+        for (target, price), height in hitting.items():
             first = sum((p * h for p, h in zip(question.initial, height, strict=True)), Fraction(0))
             for pair in allowed[target]:
                 back = sum((p * height[t] for t, p in question.successors[pair]), Fraction(0))
-                yield pair, first / (1 - question.discount * back)
+                divisor = height[target] - question.discount * back + price * question.rewards[pair]
+                bound = (first + price * question.bad_return) / divisor
+                known[pair] = min(bound, known.get(pair, bound))
+        return known
 
     def _needed(
         self,
@@ -187,11 +193,11 @@ class LeafMaker:
         declared: Potentials,
     ) -> Potentials:
         """Return the declared bounds without which the flow would break rule 3."""
-        above = dict(self.visits(allowed, inherited)) if multiplier else {}
+        above = self.visits(allowed, inherited) if multiplier else {}
         weights = self.question.weights
         return {
-            target: height
-            for target, height in declared.items()
+            (target, price): height
+            for (target, price), height in declared.items()
             if any(
                 flow[pair] < multiplier * above.get(pair, self.horizon) - weights[pair]
                 for pair in allowed[target]

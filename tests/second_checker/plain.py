@@ -120,7 +120,7 @@ def tree(model: Model, value: Any, bad: fmpq, due: fmpq, strict: bool) -> None:
     for kind, content, entry, (allowed, above, below, origin) in walk:
         above, below = dict(above), dict(below)
         if "hitting" in entry:
-            hitting(model, entry["hitting"], allowed, above, below)
+            hitting(model, entry["hitting"], allowed, above, below, bad)
         if kind == "split":
             found = children(model, content, allowed)
             keep = set[int]()
@@ -147,29 +147,29 @@ def tree(model: Model, value: Any, bad: fmpq, due: fmpq, strict: bool) -> None:
             that(cost > due if strict else cost >= due, "circulation.4")
 
 
-def hitting(model: Model, value: Any, allowed: list[list[int]], above: dict, below: dict) -> None:
-    seen = set()
+def hitting(
+    model: Model, value: Any, allowed: list[list[int]], above: dict, below: dict, bad: fmpq
+) -> None:
     for entry in array(value):
-        state, side, heights = array(entry, 3)
+        that(len(array(entry)) in (3, 4), "a list of length 3 or 4")
+        state, side, heights, *extra = entry
         s, h = place(state, model.count), vector(heights, model.count)
+        price = rational(extra[0]) if extra else ZERO
         that(side in ("upper", "lower") if isinstance(side, str) else False, "a side")
-        that((s, side) not in seen, "each bound once")
-        seen.add((s, side))
-        that(h[s] == 1, "hitting: 1 at its state")
+        that(price >= 0 and (side == "upper" or not extra), "hitting: price")
         ahead = model.onward(h)
         for t, row in enumerate(allowed):
             for p in row:
-                if t != s:
-                    fits = h[t] >= ahead[p] if side == "upper" else h[t] <= ahead[p]
-                    that(fits, "hitting")
-        for p in allowed[s]:
-            divisor = 1 - ahead[p]
-            that(divisor > 0, "hitting: divisor")
-            bound = model.start(h) / divisor
-            if side == "upper":
-                above[p] = max(ZERO, bound)
-            else:
-                below[p] = max(ZERO, bound)
+                paid = h[t] - ahead[p] + price * model.reward[p]
+                if t == s:
+                    that(paid > 0, "hitting: divisor")
+                    bound = (model.start(h) + price * bad) / paid
+                    if side == "upper":
+                        above[p] = min(above.get(p, bound), bound)
+                    else:
+                        below[p] = max(below.get(p, ZERO), bound)
+                else:
+                    that(paid >= 0 if side == "upper" else paid <= 0, "hitting")
 
 
 def circulation(

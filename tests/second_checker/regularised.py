@@ -98,7 +98,7 @@ class Cases:
             allowed = [[p for p in model.of(s) if used.get(p, True)] for s in range(model.count)]
             bounds = dict(above)
             if "hitting" in entry:
-                hitting(model, entry["hitting"], allowed, bounds, {})
+                hitting(model, entry["hitting"], allowed, bounds, {}, self.bad)
             if kind == "case":
                 state, action, unused, taken = fields(content, "state action unused used")
                 p = model.pair(state, action)

@@ -297,7 +297,7 @@ class Soft:
         for kind, content, entry, (scope, above) in walk:
             bounds = dict(above)
             if "hitting" in entry:
-                hitting(model, entry["hitting"], allowed, bounds, {})
+                hitting(model, entry["hitting"], allowed, bounds, {}, self.bad)
             if kind == "cut":
                 state, point, below, higher = fields(content, "state point below above")
                 s = place(state, model.count)
