@@ -303,8 +303,10 @@ class Problem(Shape):
                 self.transitions.append(row)
                 self.shifts.append((list(shift), Vector.of(list(shift.values()), step)))
         self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
-        given = self.regularizer
-        self.soft = isinstance(given, dict) and given.get("kind") == "kl"
+        given = body.get("regularizer", {})
+        if not isinstance(given, dict):
+            raise Malformed("problem.regularizer", "expected an object")
+        self.soft = given.get("kind") == "kl"
         if "metric" in body and not (self.soft and self.metric in METRICS):
             raise Malformed(
                 "problem.metric", f"expected one of {METRICS} beside the regularizer kl"

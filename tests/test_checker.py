@@ -1129,6 +1129,7 @@ MALFORMED: dict[str, tuple[Any, ...]] = {
         ("problem.transitions.0.0", [[0, "1", "1"]]),
         "problem.transitions[0]",
     ),
+    "regularizer null": (bandit, ("problem.regularizer", None), "problem.regularizer"),
     "claim no object": (bandit, ("claim", "safe"), "claim"),
     "claim of another kind": (bandit, ("claim.kind", "fine"), "claim"),
     "kind no string": (bandit, ("claim.kind", ["safe"]), "claim"),
