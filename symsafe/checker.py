@@ -25,18 +25,22 @@ import re
 import sys
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import accumulate, pairwise, product
+from itertools import accumulate, groupby, pairwise, product
 from math import ceil, comb, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
 
-MAX_BYTES, MAX_DEPTH = 256 * 2**20, 16  # of the text, unpacked
+MAX_BYTES, MAX_DEPTH, MAX_TOKENS = 256 * 2**20, 16, 2**25  # of the text, unpacked
 GZIP = b"\x1f\x8b"
-MAX_COMMON_BITS = 4_000_000  # in the common denominator of one list
+MAX_PLAIN, MAX_RATIO = 2**24, 100  # unpacked bytes, and beyond them how many for each packed one
+MAX_COMMON_BITS = 400_000  # in the common denominator of one list
+MAX_LIST_BITS = 250_000_000  # in all numbers of a list, over their common denominator
+MAX_WORK = 300_000_000  # steps, see Work
+MAX_WAITING = 20_000_000  # entries in what is known at the nodes of a tree that wait for their turn
 NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,19999}))(?:/([1-9][0-9]{0,19999}))?")
 INDEX = re.compile(r"[0-9]{1,9}")
 INTEGERS = re.compile(r"-?[0-9]{1,30}(?: -?[0-9]{1,30})*+")
@@ -59,6 +63,7 @@ METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
 MAX_POWER = 1000  # of a parameter
+MAX_TERMS = 100_000  # of a product of polynomials, as it is multiplied out
 MAX_STATES = 3 * 10**6  # of the choices of a bandit
 MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
@@ -215,10 +220,29 @@ def number(value: object, step: str) -> Fraction:
     return Fraction(*parts_of(value, step))
 
 
-def common(denominators: set[int], step: str) -> int:
+class Work:
+    """Counts steps, each about as long as a look at a number, where the text may cause many more.
+
+    It is what protects the machine: a document of a few bytes may demand years.
+    """
+
+    spent = 0
+
+    def spend(self, steps: int, step: str) -> None:
+        self.spent += steps
+        if self.spent > MAX_WORK:
+            raise Malformed(step, f"more than {MAX_WORK} steps of work")
+
+
+def blocks(*values: int | Fraction) -> int:
+    """Return how many steps it takes to multiply by these, or to add them, at a time."""
+    return 1 + (sum(x.numerator.bit_length() + x.denominator.bit_length() for x in values) >> 11)
+
+
+def common(denominators: Iterable[int], step: str) -> int:
     """Return the least common multiple."""
     scale = 1
-    for denominator in denominators:
+    for denominator, _ in groupby(sorted(denominators)):  # the hashes of a set may all be equal
         scale = lcm(scale, denominator)
         if scale.bit_length() > MAX_COMMON_BITS:
             raise Malformed(step, f"a common denominator of more than {MAX_COMMON_BITS} bits")
@@ -229,7 +253,9 @@ class Vector:
     """A list of fractions as integers (`top`) over one positive denominator (`scale`)."""
 
     def __init__(self, parts: list[tuple[int, int]], step: str) -> None:
-        self.scale = common({below for _, below in parts}, step)
+        self.scale, self.parts = common((below for _, below in parts), step), parts
+        if self.scale.bit_length() * len(parts) > MAX_LIST_BITS:
+            raise Malformed(step, f"more than {MAX_LIST_BITS} bits over a common denominator")
         self.top = [above * (self.scale // below) for above, below in parts]
 
     @classmethod
@@ -238,20 +264,27 @@ class Vector:
 
     @cached_property
     def values(self) -> list[Fraction]:
-        return [Fraction(x, self.scale) for x in self.top]
+        return [Fraction(*x) for x in self.parts]
 
     def sum(self) -> Fraction:
         return Fraction(sum(self.top), self.scale)
 
 
+def added(values: Iterable[Fraction], step: str) -> Fraction:
+    """Return the sum, over one denominator that has its limits."""
+    return Vector.of(list(values), step).sum()
+
+
 def distribution(values: list[Fraction], step: str, rule: str) -> None:
     """Refuse numbers that are negative or whose sum is not 1."""
     need(min(values, default=ZERO), "at least", ZERO, step, rule, "least probability")
-    need(Vector.of(values, step).sum(), "exactly", ONE, step, rule, "sum of probabilities")
+    need(added(values, step), "exactly", ONE, step, rule, "sum of probabilities")
 
 
-class Shape:
+class Shape(Work):
     """The states and actions of a problem."""
+
+    weight = 0  # steps that it takes to apply E to small numbers
 
     def __init__(self, body: dict[str, object]) -> None:
         self.size = names(body["states"], "problem.states")
@@ -296,21 +329,24 @@ class Problem(Shape):
         self.shifts: list[tuple[list[int], Vector]] = []  # row p of E: the states, the entries
         for s, rows in enumerate(items(body["transitions"], "problem.transitions", self.size)):
             step = f"problem.transitions[{s}]"
-            for entries in items(rows, step, len(self.pairs[s])):
-                row = self.successors(entries, step)
+            for listed in items(rows, step, len(self.pairs[s])):
+                row = self.successors(listed, step)
                 shift = {t: -self.discount * x for t, x in row.items()}
                 shift[s] = shift.get(s, ZERO) + 1
                 self.transitions.append(row)
-                self.shifts.append((list(shift), Vector.of(list(shift.values()), step)))
+                entries = Vector.of(list(shift.values()), step)
+                self.shifts.append((list(shift), entries))
+                self.weight += len(shift) * blocks(entries.scale)
+        self.weight += self.size * blocks(self.initial.scale)
         self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
         given = body.get("regularizer", {})
-        if not isinstance(given, dict):
-            raise Malformed("problem.regularizer", "expected an object")
-        self.soft = given.get("kind") == "kl"
+        self.soft = isinstance(given, dict) and given.get("kind") == "kl"
         if "metric" in body and not (self.soft and self.metric in METRICS):
             raise Malformed(
                 "problem.metric", f"expected one of {METRICS} beside the regularizer kl"
             )
+        if not isinstance(given, dict):
+            raise Malformed("problem.regularizer", "expected an object")
 
     def successors(self, value: object, step: str) -> dict[int, Fraction]:
         row: dict[int, Fraction] = {}
@@ -347,7 +383,10 @@ class Problem(Shape):
 
         In integers: y(p) / (scale of row p) = z / scale.
         """
-        scale = common({y.denominator * self.shifts[p][1].scale for p, y in flow.items()}, step)
+        rows = [(y.denominator, *self.shifts[p]) for p, y in flow.items()]
+        scale = common((below * row.scale for below, _, row in rows), step)
+        length = self.size + sum(len(states) for _, states, _ in rows)
+        self.spend(length * blocks(scale, factor, self.initial.scale), step)
         found = [0] * self.size
         for p, y in flow.items():
             states, row = self.shifts[p]
@@ -363,7 +402,9 @@ class Problem(Shape):
     def vector(self, value: object, step: str) -> Vector:
         """Read a list with one number per state."""
         entries = enumerate(items(value, step, self.size))
-        return Vector([parts_of(x, f"{step}[{s}]") for s, x in entries], step)
+        found = Vector([parts_of(x, f"{step}[{s}]") for s, x in entries], step)
+        self.spend(self.weight * blocks(found.scale), step)
+        return found
 
     def reached(self, taken: set[int]) -> set[int]:
         """Return the states that policies visit which take only these pairs."""
@@ -383,6 +424,7 @@ class Problem(Shape):
 
     def shift(self, v: Vector, p: int) -> Fraction:
         """Return (Ev)(p) = v(s) - discount * (mean of v after p)."""
+        self.spend(v.scale.bit_length() ** 2 >> 17, "evidence")  # for lowest terms
         return Fraction(self.scaled_shift(v, p), self.shifts[p][1].scale * v.scale)
 
     def scaled_shift(self, v: Vector, p: int) -> int:
@@ -394,6 +436,11 @@ class Problem(Shape):
         """Return R(p) + discount * (mean of v after p) - v(s)."""
         return self.reward[p] - self.shift(v, p)
 
+    def excess(self, v: Vector, p: int, reward: Fraction) -> int:
+        """Return reward - (Ev)(p) times a positive number."""
+        scale = self.shifts[p][1].scale * v.scale
+        return reward.numerator * scale - reward.denominator * self.scaled_shift(v, p)
+
 
 def check_returns(problem: Problem, value: object) -> tuple[Fraction, Fraction]:
     """Return the greatest and the least return."""
@@ -402,9 +449,10 @@ def check_returns(problem: Problem, value: object) -> tuple[Fraction, Fraction]:
         v = problem.vector(body[key], f"evidence.returns.{key}")
         means.append(problem.mean(v))
         for s, pairs in enumerate(problem.pairs):
-            right = v.values[s] + extreme(problem.gain(v, p) for p in pairs)
-            step = f"evidence.returns.{key}[{s}]"
-            need(v.values[s], "exactly", right, step, "returns.1", "value")
+            if extreme(problem.excess(v, p, problem.reward[p]) for p in pairs):
+                right = v.values[s] + extreme(problem.gain(v, p) for p in pairs)
+                step = f"evidence.returns.{key}[{s}]"
+                need(v.values[s], "exactly", right, step, "returns.1", "value")
     high, low = max(problem.reward), min(problem.reward)
     need(high, "more than", low, "problem.reward", "returns.2", "greatest reward")
     need(means[0], "more than", means[1], "evidence.returns", "returns.2", "greatest return")
@@ -423,10 +471,12 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
     visited = problem.reached({p for p, x in enumerate(policy) if x > 0})
     for p, (s, a) in enumerate(problem.place):
         relation = "exactly" if policy[p] > 0 and s in visited else "at most"
-        at = f"{step}.reward[{s}][{a}]"
-        need(reward[p], relation, problem.shift(v, p), at, "witness.2", "reward")
+        if not RELATIONS[relation](problem.excess(v, p, reward[p]), 0):
+            at = f"{step}.reward[{s}][{a}]"
+            need(reward[p], relation, problem.shift(v, p), at, "witness.2", "reward")
     for s, pairs in enumerate(problem.pairs):
-        right = u.values[s] + Vector.of([policy[p] * problem.gain(u, p) for p in pairs], step).sum()
+        gains = (policy[p] * problem.gain(u, p) for p in pairs if policy[p])
+        right = u.values[s] + added(gains, step)
         at = f"{step}.policy_value[{s}]"
         need(u.values[s], "exactly", right, at, "witness.3", "value")
     need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.3", "return")
@@ -436,7 +486,7 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
 def check_cost(problem: Problem, errors: list[Fraction], budget: Fraction) -> None:
     """Refuse a reward model whose total error is above the budget."""
     step = "evidence.witness.reward"
-    cost = Vector.of([d * e for d, e in zip(problem.data, errors, strict=True)], step).sum()
+    cost = added((d * e for d, e in zip(problem.data, errors, strict=True)), step)
     need(cost, "at most", budget, step, "witness.1", "total error")
 
 
@@ -452,6 +502,11 @@ class Scope:
     sides: dict[int, int] = field(default_factory=dict)  # -1 below, 0 at, 1 above the reference
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)  # by state: points of a curve
 
+    @property
+    def size(self) -> int:
+        known = (self.allowed, self.upper, self.lower, self.used, self.sides, self.ranges)
+        return sum(map(len, known))
+
 
 class Tree:
     """Verify that what each policy of return <= `bad` costs is in `relation` to `limit`."""
@@ -460,9 +515,11 @@ class Tree:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
         self.data, self.reward = (Vector.of(x, "problem") for x in (problem.data, problem.reward))
         self.start(problem, "evidence.tree")
+        self.weight = blocks(self.data.scale, self.reward.scale)
 
     def start(self, shape: Shape, root: str) -> None:
         self.shape, self.root, self.ground = shape, root, isinstance(shape, Problem)
+        self.weight = 1  # steps for each pair that a node allows
         self.kinds: list[str] = []  # of the nodes
         self.pending: dict[int, Scope] = {}  # of the nodes whose parent has been met
         self.splits: dict[str, Callable[[int, Scope, object, str], None]] = {"split": self.split}
@@ -485,6 +542,8 @@ class Tree:
             if i not in self.pending:
                 raise Rejected(step, "tree", "this node is the child of no node")
             scope = self.pending.pop(i)
+            self.shape.spend(scope.size + self.weight * sum(map(len, scope.allowed)), step)
+            self.most = MAX_WAITING // scope.size
             if "hitting" in node:
                 scope = self.hitting(scope, node["hitting"], f"{step}.hitting")
             if kind in self.splits:
@@ -527,11 +586,19 @@ class Tree:
     def child(self, i: int, node: object, step: str) -> int:
         """Read the index of a child: a later node, without a parent so far."""
         child = index(node, len(self.kinds), step)
+        if len(self.pending) > self.most:
+            raise Malformed(step, f"more than {MAX_WAITING} entries at nodes that wait")
         if child <= i or child in self.pending:
             raise Rejected(
                 step, self.kinds[i], f"node {child} comes earlier, or has a parent already"
             )
         return child
+
+    def factor(self, value: object, step: str) -> Fraction:
+        """Read a number by which something of each pair is multiplied."""
+        x = number(value, step)
+        self.shape.spend(len(self.shape.place) * (blocks(x) - 1), step)
+        return x
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
@@ -546,7 +613,7 @@ class Tree:
         problem, data = self.problem, self.data
         extra = ("scale",) if isinstance(value, dict) and "scale" in value else ()
         body = record(value, ("kappa", "flow", *extra), step)
-        kappa = number(body["kappa"], f"{step}.kappa")
+        kappa = self.factor(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "circulation", "kappa")
         written = problem.sparse(body["flow"], f"{step}.flow", "circulation")
         unit = number(body.get("scale", "1"), f"{step}.scale")
@@ -605,6 +672,7 @@ class Tree:
             relation = "at least" if side == "upper" else "at most"
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
             unit, factor, divisors = price.denominator * reward.scale, price.numerator * h.scale, {}
+            problem.spend(len(problem.place) * blocks(unit, factor), at)
             for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs):
                 paid = factor * problem.shifts[p][1].scale * reward.top[p]
                 divisors[p] = problem.scaled_shift(h, p) * unit + paid
@@ -613,6 +681,8 @@ class Tree:
                     found = problem.shift(h, p) + price * problem.reward[p]
                     raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
             start = problem.mean(h) + price * self.bad
+            size = sum(map(int.bit_length, (unit, factor, problem.initial.scale)))
+            problem.spend(len(scope.allowed[s]) * (size**2 >> 17), at)  # for lowest terms
             for p in scope.allowed[s]:
                 scale = unit * h.scale * problem.shifts[p][1].scale
                 bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
@@ -666,7 +736,7 @@ class Regularizer:
         """Return omega at normalised occupancies, or at any other numbers."""
         gaps = [z - r for z, r in zip(x, self.rho, strict=True)]
         terms = zip(self.c, self.q, self.m, x, gaps, strict=True)
-        return sum((c * z + q * d * d + m * abs(d) for c, q, m, z, d in terms), ZERO)
+        return added((c * z + q * d * d + m * abs(d) for c, q, m, z, d in terms), "evidence")
 
     def slope(self, h: list[Fraction], x: list[Fraction], step: str, rule: str) -> None:
         """Refuse h unless omega(x') >= omega(x) + <h, x' - x> for all x'."""
@@ -698,7 +768,7 @@ def check_regularised_witness(
         relation, at = "exactly" if visits[p] > 0 else "at most", f"{step}.reward[{s}][{a}]"
         paid = reward[p] - regularizer.scale * slope[p]
         need(paid, relation, problem.shift(v, p), at, "witness.3", "reward less its price")
-    worth = Vector.of([x * r for x, r in zip(visits, problem.reward, strict=True)], step).sum()
+    worth = added((x * r for x, r in zip(visits, problem.reward, strict=True)), step)
     need(worth, "at most", bad, f"{step}.occupancy", "witness.4", "return")
 
 
@@ -737,7 +807,7 @@ class CaseTree(Tree):
     def dual(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
         body = record(value, ("flow", "kappa", "value", "bounds"), step)
-        kappa = number(body["kappa"], f"{step}.kappa")
+        kappa = self.factor(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "dual", "kappa")
         flow = problem.entries(body["flow"], f"{step}.flow", "dual")
         bounds = problem.entries(body["bounds"], f"{step}.bounds", "dual")
@@ -757,18 +827,18 @@ class CaseTree(Tree):
             left = kappa * problem.reward[p] - bend * flow.get(p, ZERO) - bounds.get(p, ZERO)
             what = "price of ({}, {})".format(*problem.place[p])
             need(left, "at least", problem.shift(u, p), step, "dual.3", what)
-        cost = problem.mean(u) - kappa * self.bad
-        cost += sum((x * omega.rho[p] for p, x in bounds.items()), ZERO) * problem.horizon
+        gained = [x * omega.rho[p] * problem.horizon for p, x in bounds.items()]
         for p, w in flow.items():
             fixed = omega.c[p] - 2 * omega.q[p] * omega.rho[p]
             kink = omega.m[p] * (scope.sides.get(p, 0) * w or abs(w))
-            cost += w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink
+            gained.append(w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink)
+        cost = problem.mean(u) - kappa * self.bad + added(gained, step)
         need(cost, self.relation, self.limit, step, "dual.4", "cost")
 
     def gap(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
         body = record(value, ("flow", "kappa", "at", "slope", "price", "value"), step)
-        kappa, price = (number(body[key], f"{step}.{key}") for key in ("kappa", "price"))
+        kappa, price = (self.factor(body[key], f"{step}.{key}") for key in ("kappa", "price"))
         need(kappa, "more than", ZERO, f"{step}.kappa", "gap", "kappa")
         need(price, "at least", ZERO, f"{step}.price", "gap", "price")
         flow, point, slope = (
@@ -790,9 +860,9 @@ class CaseTree(Tree):
             need(flow.get(p, ZERO), "at least", least, step, "gap.2", f"flow of {what}")
             left = (1 - price) * problem.reward[p] - omega.scale * h[p]
             need(left, "at most", problem.shift(u, p), step, "gap.3", f"gain of {what}")
-        worth = sum((y * problem.reward[p] for p, y in flow.items()), ZERO)
+        worth = added((y * problem.reward[p] for p, y in flow.items()), step)
         share = [(1 - problem.discount) * flow.get(p, ZERO) / kappa for p in every]
-        tangent = sum((x * y for x, y in zip(h, z, strict=True)), ZERO) - omega.omega(z)
+        tangent = added((x * y for x, y in zip(h, z, strict=True)), step) - omega.omega(z)
         most = omega.weight * tangent + price * self.bad + problem.mean(u)
         cost = worth - kappa * omega.weight * omega.omega(share) - kappa * most
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
@@ -808,7 +878,7 @@ def rounded(top: int, bottom: int, up: bool) -> int:
     return -(-top // bottom) if up else top // bottom
 
 
-@lru_cache(maxsize=2**16)
+@lru_cache(maxsize=2**10)
 def exp_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     """Return a bound of exp(x), from above or from below, to about `bits` digits."""
     size, above = abs(x), up == (x > 0)  # exp(-x) = 1 / exp(x)
@@ -834,7 +904,7 @@ def exp_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     return Fraction(rounded(1 << work + places, total, up), 1 << places)
 
 
-@lru_cache(maxsize=2**16)
+@lru_cache(maxsize=2**10)
 def log_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     """Return a bound of log(x), x > 0, from above or from below, to about `bits` digits."""
     if x < 1:
@@ -872,7 +942,7 @@ class Soft:
             need(min(self.reference[p] for p in pairs), "more than", ZERO, at, "problem", "least")
         self.spread = max(problem.reward) - min(problem.reward)
         if self.metric in ("preferences", "returns"):
-            mass = [sum((problem.data[p] for p in pairs), ZERO) for pairs in problem.pairs]
+            mass = [added((problem.data[p] for p in pairs), step) for pairs in problem.pairs]
             for p, (s, a) in enumerate(problem.place):
                 at = f"problem.data[{s}][{a}]"
                 due = mass[s] * self.reference[p]
@@ -883,10 +953,16 @@ class Soft:
             need(problem.discount, "exactly", ZERO, "problem.metric", "metric", "discount")
 
     def exp(self, x: Fraction, up: bool) -> Fraction:
+        self.spend(2 * int(abs(x)))  # digits of the result
         return exp_bound(x, self.bits, up)
 
     def log(self, x: Fraction, up: bool) -> Fraction:
+        self.spend(0)
         return log_bound(x, self.bits, up)
+
+    def spend(self, more: int) -> None:
+        """Count the steps of an enclosure, whose work grows with the square of its digits."""
+        self.problem.spend(20 + ((self.bits + more) ** 2 >> 8), "evidence")
 
     def softplus(self, x: Fraction, up: bool) -> Fraction:
         """Return a bound of log(1 + exp(x))."""
@@ -903,15 +979,17 @@ class Soft:
         """Refuse errors of more than `budget` in the metric."""
         problem = self.problem
         if self.metric == "preferences":
-            error = ZERO
+            gaps = []
             for s, pairs in enumerate(problem.pairs):
+                problem.spend(len(pairs) ** 2, step)
                 for p, q in product(pairs, pairs if problem.initial.top[s] else ()):
                     share = problem.initial.values[s] * self.reference[p] * self.reference[q]
                     gap = problem.reward[p] - problem.reward[q]
-                    error += share * self.divergence(gap, e[p] - e[q], True)
+                    gaps.append(share * self.divergence(gap, e[p] - e[q], True))
+            error = added(gaps, step)
         else:
             sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
-            error = Vector.of([d * x for d, x in zip(problem.data, sizes, strict=True)], step).sum()
+            error = added((d * x for d, x in zip(problem.data, sizes, strict=True)), step)
         unit = self.spread**2 if self.metric == "mse" else self.spread
         need(error, "at most", budget * unit, step, "witness.1", "error")
 
@@ -938,7 +1016,8 @@ class Soft:
             top
             + self.scale
             * self.log(
-                sum((q * self.exp((x - top) / self.scale, up) for q, x in weighed), ZERO), up
+                added((q * self.exp((x - top) / self.scale, up) for q, x in weighed), "evidence"),
+                up,
             )
             for up in (False, True)
         )
@@ -964,13 +1043,14 @@ class Soft:
         for s, pairs in enumerate(problem.pairs):
             top = max(gains[p] for p in pairs)
             worth = [u.values[s] + problem.gain(u, p) for p in pairs]
-            least, above, below = min(worth), ZERO, ZERO
+            least, above, below = min(worth), list[Fraction](), list[Fraction]()
             for p, x in zip(pairs, worth, strict=True):
                 exponent = (gains[p] - top) / self.scale
-                above += self.reference[p] * self.exp(exponent + blur, True) * (x - least)
-                below += self.reference[p] * self.exp(exponent - blur, False)
+                above.append(self.reference[p] * self.exp(exponent + blur, True) * (x - least))
+                below.append(self.reference[p] * self.exp(exponent - blur, False))
+            mean = least + added(above, step) / added(below, step)
             at = f"{step}.policy_value[{s}]"
-            need(u.values[s], "at least", least + above / below, at, "witness.3", "value")
+            need(u.values[s], "at least", mean, at, "witness.3", "value")
         need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.4", "return")
 
 
@@ -1037,6 +1117,7 @@ class CurveTree(Tree):
         pieces = items(body["pieces"], f"{step}.pieces", len(found) - 1)
         for i, (start, end, piece) in enumerate(zip(found, found[1:], pieces, strict=False)):
             at = f"{step}.pieces[{i}]"
+            problem.spend(len(pairs), at)
             if any(start[0] < r < end[0] for r in rewards):
                 raise Rejected(at, "curves.2", "a reward is inside the piece")
             body = record(piece, ("price", "raises"), at)
@@ -1057,6 +1138,7 @@ class CurveTree(Tree):
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
                     if prod(map(len, outside)) > MAX_CHOICES:
                         raise Malformed(at, f"more than {MAX_CHOICES} sets of lowered actions")
+                    problem.spend(prod(map(len, outside)) * len(mine), at)
                     for chosen in product(*outside):
                         mass = sum((problem.data[q] for q in set(chosen)), ZERO)
                         need(mass, "at least", problem.data[p], at, "curves.3", "data")
@@ -1113,6 +1195,7 @@ class CurveTree(Tree):
     ) -> None:
         """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
         problem, soft, middle = self.problem, self.soft, sum(raises, ZERO) / 2
+        problem.spend(2 * len(cut.weights) * blocks(price), step)
         for (t, v), x in product(cut.ends, raises):
             lift = ONE if tilted else soft.exp(x, True)
             fall = soft.exp(-x, True) if tilted else ONE
@@ -1150,16 +1233,17 @@ class CurveTree(Tree):
             self.pending[child] = replace(scope, ranges={**scope.ranges, s: found})
 
     def multiplier(self, scope: Scope, value: object, step: str) -> None:
-        kappa = number(value, step)
+        kappa = self.factor(value, step)
         need(kappa, "at least", ZERO, step, "multiplier", "kappa")
         lasting = kappa * self.problem.discount
         need(lasting, "exactly", ZERO, step, "multiplier", "discount times kappa")
-        cost = -kappa * self.bad
+        least = [-kappa * self.bad]
         for s, points in self.curves.items():
             low, high = scope.ranges.get(s, (0, len(points) - 1))
+            self.problem.spend(high - low, step)
             share = kappa * self.problem.initial.values[s]
-            cost += min(v + share * t for t, v in points[low : high + 1])
-        need(cost, self.relation, self.limit, step, "multiplier", "cost")
+            least.append(min(v + share * t for t, v in points[low : high + 1]))
+        need(added(least, step), self.relation, self.limit, step, "multiplier", "cost")
 
     def full(self, scope: Scope, value: object, step: str) -> None:  # noqa: ARG002
         items(value, step, 0)
@@ -1168,7 +1252,7 @@ class CurveTree(Tree):
     def gap(self, scope: Scope, value: object, step: str) -> None:
         problem, soft = self.problem, self.soft
         body = record(value, ("flow", "kappa", "price", "value"), step)
-        kappa, price = (number(body[key], f"{step}.{key}") for key in ("kappa", "price"))
+        kappa, price = (self.factor(body[key], f"{step}.{key}") for key in ("kappa", "price"))
         need(kappa, "more than", ZERO, f"{step}.kappa", "gap", "kappa")
         need(price, "at least", ZERO, f"{step}.price", "gap", "price")
         if soft.metric == "returns":
@@ -1177,21 +1261,22 @@ class CurveTree(Tree):
         need(min(flow.values(), default=ZERO), "at least", ZERO, step, "gap.2", "least flow")
         u = problem.vector(body["value"], f"{step}.value")
         problem.balance(flow, kappa, step, "gap.1")
-        cost = -kappa * (problem.mean(u) + price * self.bad)
+        gained = [-kappa * (problem.mean(u) + price * self.bad)]
         for s, pairs in enumerate(problem.pairs):
-            mass, total = sum((flow.get(p, ZERO) for p in pairs), ZERO), ZERO
+            mass, weights = added((flow.get(p, ZERO) for p in pairs), step), list[Fraction]()
             for p in pairs:
                 y, what = flow.get(p, ZERO), "flow of ({}, {})".format(*problem.place[p])
                 need(y, "at most", problem.data[p], step, "gap.2", what)
                 least = kappa * scope.upper.get(p, problem.horizon) - problem.data[p]
                 need(y, "at least", least, step, "gap.2", what)
                 left = (1 - price) * problem.reward[p] - problem.shift(u, p)
-                total += soft.reference[p] * soft.exp(left / soft.scale, True)
+                weights.append(soft.reference[p] * soft.exp(left / soft.scale, True))
                 if y:
                     penalty = soft.log(y / (mass * soft.reference[p]), True)
-                    cost += y * (problem.reward[p] - soft.scale * penalty)
-            need(total, "at most", ONE, f"{step}.value[{s}]", "gap.3", "sum of weights")
-        need(cost, self.relation, self.limit, step, "gap.4", "cost")
+                    gained.append(y * (problem.reward[p] - soft.scale * penalty))
+            at = f"{step}.value[{s}]"
+            need(added(weights, at), "at most", ONE, at, "gap.3", "sum of weights")
+        need(added(gained, step), self.relation, self.limit, step, "gap.4", "cost")
 
 
 # == Part: claims about many data distributions
@@ -1232,11 +1317,11 @@ class DataSet:
             weights = [number(x, f"{step}[{i}]") for i, x in entries]
             distribution(weights, step, "distribution")
             columns = zip(*self.members, strict=True)
-            return [sum((w * x for w, x in zip(weights, c, strict=True)), ZERO) for c in columns]
+            return [added(map(mul, weights, c), step) for c in columns]
         data = self.problem.table(value, step, number)
         distribution(data, step, "distribution")
         for flow, relation, bound in self.rows:
-            found = sum((c * data[p] for p, c in flow.items()), ZERO)
+            found = added((c * data[p] for p, c in flow.items()), step)
             need(found, relation, bound, step, "distribution", "row of the set")
         return data
 
@@ -1248,18 +1333,18 @@ class DataSet:
         height = number(total, f"{step}.total")
         if self.members is not None:
             need(height, "exactly", ZERO, f"{step}.total", "cover.1", "total")
-            sums = [sum((x * d for x, d in zip(c, m, strict=True)), ZERO) for m in self.members]
-            return max(sums)
-        right, most = [height] * len(c), height
+            return max(added(map(mul, c, member), step) for member in self.members)
+        right, most = [[height] for _ in c], [height]
         for y, (flow, relation, bound) in zip(prices, self.rows, strict=True):
             if relation == "at most":
                 need(y, "at least", ZERO, f"{step}.rows", "cover.1", "multiplier")
-            most += y * bound
+            most.append(y * bound)
             for p, x in flow.items():
-                right[p] += y * x
+                right[p].append(y * x)
         for p, (s, a) in enumerate(self.problem.place):
-            need(c[p], "at most", right[p], step, "cover.1", f"weighted error of ({s}, {a})")
-        return most
+            what = f"weighted error of ({s}, {a})"
+            need(c[p], "at most", added(right[p], step), step, "cover.1", what)
+        return added(most, step)
 
 
 def check_cover(
@@ -1276,12 +1361,14 @@ def check_cover(
     for sign in signs.values():
         limit = ONE if nearest else ZERO
         need(abs(sign), "at most", limit, f"{step}.signs", "cover", "size of a sign")
-    c = [-signs.get(p, ZERO) / 2 for p in range(len(problem.place))]
+    columns = [[-signs.get(p, ZERO) / 2] for p in range(len(problem.place))]
     for k, (weight, witness) in enumerate(zip(weights, witnesses, strict=True)):
         errors = check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
-        c = [x + weight * e for x, e in zip(c, errors, strict=True)]
-    pull = sum((sign * problem.data[p] for p, sign in signs.items()), ZERO) / 2
-    return found.most(c, body["total"], body["rows"]), sum(weights, ZERO), pull
+        for column, e in zip(columns, errors, strict=True):
+            column.append(weight * e)
+    c = [added(column, step) for column in columns]
+    pull = added((sign * problem.data[p] for p, sign in signs.items()), step) / 2
+    return found.most(c, body["total"], body["rows"]), added(weights, step), pull
 
 
 def check_set(
@@ -1314,7 +1401,8 @@ def check_set(
     if kind != "all-unsafe":
         data = found.member(evidence["distribution"])
         if kind == "nearest":
-            far = sum((abs(x - d) for x, d in zip(data, problem.data, strict=True)), ZERO) / 2
+            gaps = (abs(x - d) for x, d in zip(data, problem.data, strict=True))
+            far = added(gaps, "evidence.distribution") / 2
             upper = number(claim["upper"], "claim.upper")
             need(far, "at most", upper, "evidence.distribution", "distribution", "distance")
         problem.data = data
@@ -1336,6 +1424,9 @@ def leaves(
     boxes = {0: ([ZERO] * count, [Fraction(top)] * count)}
     for i, node in enumerate(nodes):
         at = f"{step}[{i}]"
+        problem.spend(count, at)
+        if len(boxes) * count > MAX_WAITING:
+            raise Malformed(at, f"more than {MAX_WAITING} bounds of nodes that wait")
         if i not in boxes:
             raise Rejected(at, "cut", "no node before names this one")
         low, high = boxes.pop(i)
@@ -1353,14 +1444,15 @@ def leaves(
         boxes[above] = ([*low[:p], max(low[p], g + gap), *low[p + 1 :]], high)
 
 
-def tighten(found: DataSet, low: list[Fraction], high: list[Fraction]) -> None:
+def tighten(found: DataSet, low: list[Fraction], high: list[Fraction], step: str) -> None:
     """Tighten bounds of the distributions of a set by two passes over its rows and the sum."""
-    total = dict.fromkeys(range(len(low)), ONE)
-    for flow, relation, bound in (*found.rows, (total, "exactly", ONE)) * 2:
+    everything = dict.fromkeys(range(len(low)), ONE)
+    for flow, relation, bound in (*found.rows, (everything, "exactly", ONE)) * 2:
         for sign in (ONE, -ONE)[: 1 + (relation == "exactly")]:
+            found.problem.spend(10 * len(flow), step)
             terms = {p: sign * c for p, c in flow.items() if c}
             least = {p: min(c * low[p], c * high[p]) for p, c in terms.items()}
-            rest = sign * bound - sum(least.values(), ZERO)
+            rest = sign * bound - added(least.values(), step)
             for p, c in terms.items():
                 if c > 0:
                     high[p] = min(high[p], (rest + least[p]) / c)
@@ -1386,7 +1478,7 @@ def check_cells(found: DataSet, value: object, bad: Fraction, limit: Fraction) -
         return
     for at, kind, content, low, high in leaves(problem, value, step, ("tree", "empty"), 1, 0):
         low, high = [*low], [*high]
-        tighten(found, low, high)
+        tighten(found, low, high, at)
         if kind == "tree":
             prove(low, content, at)
         elif items(content, at, 0) or all(map(le, low, high)):
@@ -1408,11 +1500,11 @@ def check_fewest(
     counts = problem.table(claim["counts"], "claim.counts", whole)
     lower, upper = (whole(claim[key], f"claim.{key}") for key in ("lower", "upper"))
     samples = problem.table(evidence["samples"], "evidence.samples", whole)
-    total = sum(counts, ZERO)
-    need(total, "more than", ZERO, "claim.counts", "fewest", "sum of the counts")
+    size = sum(counts, ZERO)
+    need(size, "more than", ZERO, "claim.counts", "fewest", "sum of the counts")
     for p, (s, a) in enumerate(problem.place):
         share = f"samples in proportion of ({s}, {a})"
-        need(problem.data[p] * total, "exactly", counts[p], "claim.counts", "fewest", share)
+        need(problem.data[p] * size, "exactly", counts[p], "claim.counts", "fewest", share)
     need(sum(samples, ZERO), "exactly", upper, "evidence.samples", "fewest.1", "sum of samples")
     step = "evidence.cuts"
     body = record(evidence["cuts"], ("witnesses", "nodes"), step)
@@ -1426,20 +1518,23 @@ def check_fewest(
     missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
     nodes = leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
     for at, _, content, low, high in nodes:
-        c, least, last = [ZERO] * len(counts), ZERO, -1
+        columns, least, last = [[ZERO] for _ in counts], [ZERO], -1
         for entry in items(content, at):
             place, value = items(entry, at, 2)
             k, price = index(place, len(cuts), at), number(value, at)
             if k <= last:
                 raise Rejected(at, "fewest.3", "the cuts must increase")
             need(price, "at least", ZERO, at, "fewest.3", "multiplier")
-            c = [x + price * y for x, y in zip(c, cuts[k], strict=True)]
-            least, last = least + price * missing[k], k
+            problem.spend(len(counts), at)
+            for column, y in zip(columns, cuts[k], strict=True):
+                column.append(price * y)
+            least.append(price * missing[k])
+            last = k
         if all(map(le, low, high)):
-            ends = zip(c, low, high, strict=True)
-            least += sum((min((1 - x) * y, (1 - x) * z) for x, y, z in ends), ZERO)
-            need(least, "more than", lower - 1, at, "fewest.3", "samples")
-    problem.data = [(n + m) / (total + upper) for n, m in zip(counts, samples, strict=True)]
+            c = [1 - added(column, at) for column in columns]
+            least += [min(x * y, x * z) for x, y, z in zip(c, low, high, strict=True)]
+            need(added(least, at), "more than", lower - 1, at, "fewest.3", "samples")
+    problem.data = [(n + m) / (size + upper) for n, m in zip(counts, samples, strict=True)]
 
 
 # == Part: families
@@ -1456,6 +1551,8 @@ def plus(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def times(p: Polynomial, q: Polynomial) -> Polynomial:
+    if len(p) * len(q) > MAX_TERMS:
+        raise Malformed("problem", f"a product of polynomials with more than {MAX_TERMS} terms")
     total: Polynomial = {}
     for (i, x), (j, y) in product(p.items(), q.items()):
         powers = tuple(map(add, i, j))
@@ -1522,6 +1619,20 @@ def proven(
         if all(c >= strict for c, d in pairs if not d) and (low < high if strict else low <= high):
             return True
     return False
+
+
+def effort(p: Polynomial, box: Box, bounds: list[Polynomial]) -> int:
+    """Return how many steps it may take to see whether `p` has its sign on a box."""
+    steps = 1
+    for q in ({}, *bounds) if p else ():
+        grown, degrees = len(p) + len(q), [max(column) for column in zip(*p, *q, strict=True)]
+        for ends, n in zip(box, degrees, strict=True):  # rows of `moved`, and sums of them
+            grown *= n + 1
+            steps += (
+                (min(len(p) + len(q), n + 1) * n * n // 4 + grown) * blocks(*ends) * (1 + n // 16)
+            )
+            grown = min(grown, prod(k + 1 for k in degrees))
+    return steps
 
 
 class Conditions:
@@ -1732,9 +1843,11 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
     known.need(epsilon, "more than", "claim.epsilon", "claim")
     body, proofs = record(evidence, ("proofs", "cells"), "evidence"), []
     for i, entry in enumerate(items(body["proofs"], "evidence.proofs")):
-        proof = Proof(family, regret, epsilon, entry, f"evidence.proofs[{i}]")
+        step = f"evidence.proofs[{i}]"
+        proof = Proof(family, regret, epsilon, entry, step)
         found = (known.found | proof.conditions.found | known.found).items()
         # What holds on the whole box is not proven again on each cell.
+        family.spend(sum(effort(dict(x[0][0]), family.box, family.bounds) for x in found), step)
         rest = [x for x in found if not proven(dict(x[0][0]), x[0][1], family.box, family.bounds)]
         proofs.append((proof.kind, rest))
     pending = [(family.box, ONE)]
@@ -1755,7 +1868,9 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
             pending.append(([*box[:k], (low, cut), *box[k + 1 :]], part))
         elif isinstance(cell, dict) and "outside" in cell:
             k = index(record(cell, ("outside",), step)["outside"], len(family.bounds), step)
-            if not proven({powers: -x for powers, x in family.bounds[k].items()}, True, box, []):
+            outside = {powers: -x for powers, x in family.bounds[k].items()}
+            family.spend(effort(outside, box, []), step)
+            if not proven(outside, True, box, []):
                 raise Rejected(step, "cells", "the constraint is not proven false on this cell")
         elif cell == "undecided":
             shares["undecided"] += share
@@ -1763,6 +1878,7 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
             word = "interior" if isinstance(cell, dict) and "interior" in cell else "proof"
             kind, rest = proofs[index(record(cell, (word,), step)[word], len(proofs), step)]
             for (terms, strict), (place, rule) in rest:
+                family.spend(effort(dict(terms), box, family.bounds), step)
                 if not proven(dict(terms), strict, box, family.bounds, word == "interior"):
                     raise Rejected(step, rule, f"a condition of {place} is not proven on this cell")
             shares[kind] += share
@@ -1813,7 +1929,7 @@ def lesser(x: int | None, y: int | None) -> int | None:
     return y if x is None else x if y is None else min(x, y)
 
 
-class Choices:
+class Choices(Work):
     """A tree over the choices of a bandit, and sums over the contexts that it does not name.
 
     For these contexts only the multipliers of the leaves matter, from `low` to `high`: the sums at
@@ -1854,6 +1970,7 @@ class Choices:
         x, y, up, down = selected(points, self.low, self.bits)
         self.lost, self.paid, self.down = self.lost + x, self.paid + y, max(self.down, down)
         while up is not None and up < self.high:
+            self.spend(len(points), "problem")
             gap, price, beyond, _ = selected(points, up + 1, self.bits)
             self.steps.append((up, gap - x, price - y))
             x, y, up = gap, price, beyond
@@ -1901,6 +2018,7 @@ class Choices:
         for s, points in self.named.items():
             if s in allowed:
                 points = points[slice(*allowed[s])]
+            self.spend(len(points), step)
             x, y, above, below = selected(points, kappa, bits)
             lost, paid = lost + x, paid + y
             if s in found:
@@ -2094,12 +2212,15 @@ def unpacked(data: bytes) -> bytes:
     """Return what a gzip file holds, within the limits; anything else as it is."""
     if not data.startswith(GZIP):
         return data
+    most = min(MAX_BYTES, max(MAX_PLAIN, MAX_RATIO * len(data)))
     reader = zlib.decompressobj(31)
     try:
-        text = reader.decompress(data, MAX_BYTES + 1)
+        text = reader.decompress(data, most + 1)
     except zlib.error as error:
         raise Malformed("document", f"not gzip: {error}") from None
-    if len(text) <= MAX_BYTES and (not reader.eof or reader.unused_data):
+    if len(text) > most:
+        raise Malformed("document", f"more than {most} bytes, unpacked")
+    if not reader.eof or reader.unused_data:
         raise Malformed("document", "not gzip: it ends too early or too late")
     return text
 
@@ -2112,7 +2233,9 @@ def parse(text: str | bytes) -> object:
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
         depth = 0  # measured here, so that the reader below never goes deeper
-        for match in STRING_OR_BRACKET.finditer(text):
+        for count, match in enumerate(STRING_OR_BRACKET.finditer(text)):
+            if count > MAX_TOKENS:
+                raise Malformed("document", f"more than {MAX_TOKENS} strings and brackets")
             depth += (match[0] in "[{") - (match[0] in "]}")
             if depth > MAX_DEPTH:
                 raise Malformed("document", f"nested more than {MAX_DEPTH} deep")

@@ -1377,6 +1377,38 @@ def test_unwieldy_denominators_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.step == "problem.data"
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "build", "step"),
+    [
+        ("MAX_LIST_BITS", 14, bandit, "problem.data"),
+        ("MAX_WORK", 1, bandit, "evidence.returns.optimal"),
+        ("MAX_WORK", 30, bandit, "evidence.tree[3]"),
+        ("MAX_WORK", 60, two_states, "evidence.tree[0].hitting[1]"),
+        ("MAX_WAITING", 0, safe_bandit, "evidence.tree[0].split.children[1]"),
+        ("MAX_TOKENS", 9, bandit, "document"),
+    ],
+)
+def test_what_takes_too_much_is_refused(
+    limit: str,
+    most: int,
+    build: Callable[[], Json],
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether it is work or memory, the refusal names the place."""
+    monkeypatch.setattr(checker, limit, most)
+    with pytest.raises(checker.Malformed, match=f"more than {most} ") as caught:
+        checker.check_text(json.dumps(build()))
+    assert caught.value.step == step
+
+
+def test_denominators_with_equal_hashes_are_no_trap() -> None:
+    """Python hashes an integer by its remainder modulo 2^61 - 1; a set of these takes hours."""
+    alike = [f"1/{3 + k * (2**61 - 1)}" for k in range(1, 6_000)]
+    with pytest.raises(checker.Malformed, match="common denominator"):
+        checker.Vector([checker.parts_of(x, "list") for x in alike], "list")
+
+
 def test_large_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text beyond the size limit is not read."""
     monkeypatch.setattr(checker, "MAX_BYTES", 10)
@@ -1541,3 +1573,13 @@ def test_what_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(checker, "MAX_BYTES", 1000)
     with pytest.raises(checker.Malformed, match="more than 1000 bytes"):
         checker.check_text(gzip.compress(bytes(10**6)))
+
+
+def test_what_swells_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file may hold up to MAX_PLAIN bytes, a larger one as many as its size allows."""
+    monkeypatch.setattr(checker, "MAX_PLAIN", 1000)
+    bomb = gzip.compress(bytes(10**6))
+    with pytest.raises(checker.Malformed, match=f"more than {100 * len(bomb)} bytes"):
+        checker.check_text(bomb)
+    with pytest.raises(checker.Malformed, match="not JSON"):
+        checker.check_text(gzip.compress(bytes(1000)))

@@ -42,6 +42,15 @@ def test_the_checker_accepts_and_refuses_as_it_should(sort: str) -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
+def test_the_checker_counts_its_work(sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every kind of problem and claim."""
+    document = next(x["document"] for x in CASES if x["sort"] == sort and not x["refused"])
+    monkeypatch.setattr(checker, "MAX_WORK", 0)
+    with pytest.raises(checker.Malformed, match="steps of work"):
+        checker.check(document)
+
+
+@pytest.mark.parametrize("sort", SORTS)
 def test_the_second_checker_does_likewise(sort: str) -> None:
     """It has no steps; no case leaves it in doubt."""
     for case in (case for case in CASES if case["sort"] == sort):
