@@ -1449,7 +1449,7 @@ def tighten(found: DataSet, low: list[Fraction], high: list[Fraction], step: str
     everything = dict.fromkeys(range(len(low)), ONE)
     for flow, relation, bound in (*found.rows, (everything, "exactly", ONE)) * 2:
         for sign in (ONE, -ONE)[: 1 + (relation == "exactly")]:
-            found.problem.spend(10 * len(flow), step)
+            found.problem.spend(30 * len(flow), step)
             terms = {p: sign * c for p, c in flow.items() if c}
             least = {p: min(c * low[p], c * high[p]) for p, c in terms.items()}
             rest = sign * bound - added(least.values(), step)
@@ -1970,7 +1970,7 @@ class Choices(Work):
         x, y, up, down = selected(points, self.low, self.bits)
         self.lost, self.paid, self.down = self.lost + x, self.paid + y, max(self.down, down)
         while up is not None and up < self.high:
-            self.spend(len(points), "problem")
+            self.spend(3 * len(points), "problem")
             gap, price, beyond, _ = selected(points, up + 1, self.bits)
             self.steps.append((up, gap - x, price - y))
             x, y, up = gap, price, beyond
@@ -2018,7 +2018,7 @@ class Choices(Work):
         for s, points in self.named.items():
             if s in allowed:
                 points = points[slice(*allowed[s])]
-            self.spend(len(points), step)
+            self.spend(3 * len(points), step)
             x, y, above, below = selected(points, kappa, bits)
             lost, paid = lost + x, paid + y
             if s in found:
