@@ -1519,13 +1519,14 @@ def check_fewest(
     nodes = leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
     for at, _, content, low, high in nodes:
         columns, least, last = [[ZERO] for _ in counts], [ZERO], -1
-        for entry in items(content, at):
+        entries = items(content, at)
+        problem.spend(20 * len(counts) * (1 + len(entries)), at)
+        for entry in entries:
             place, value = items(entry, at, 2)
             k, price = index(place, len(cuts), at), number(value, at)
             if k <= last:
                 raise Rejected(at, "fewest.3", "the cuts must increase")
             need(price, "at least", ZERO, at, "fewest.3", "multiplier")
-            problem.spend(len(counts), at)
             for column, y in zip(columns, cuts[k], strict=True):
                 column.append(price * y)
             least.append(price * missing[k])
