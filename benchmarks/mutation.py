@@ -273,6 +273,7 @@ class Suites:
         self.queue, self.processes, self.survivors = queue, processes, list[Mutant]()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        session.config.pluginmanager.unregister(name="terminalreporter")
         plan: dict[str, list[tuple[float, int]]] = defaultdict(list)
         receiver, sender = os.pipe()
         if not os.fork():  # so that nothing which the tests remember stays

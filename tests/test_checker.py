@@ -1417,6 +1417,20 @@ def test_large_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.step == "document"
 
 
+@pytest.mark.parametrize("factor", [Fraction(2, 3), Fraction(144)])
+def test_no_other_multiple_of_a_flow_is_balanced(factor: Fraction) -> None:
+    """None that a confusion of the denominators would take for the right one."""
+    problem = checker.Problem(two_states()["problem"])
+    sizes = (1, 2, 3, 4, 6, 8, 9, 12, 16, 36, 48, 144)
+    for multiple in {Fraction(x, y) for x in sizes for y in sizes}:
+        flow = dict.fromkeys((0, 2), multiple * factor)
+        if multiple == 1:
+            problem.balance(flow, factor, "flow", "balance")
+        else:
+            with pytest.raises(checker.Rejected):
+                problem.balance(flow, factor, "flow", "balance")
+
+
 def test_digest_is_that_of_canonical_json() -> None:
     """The digest ignores key order, but no content."""
     problem = {"b": ["\u00e9"], "a": "1/2"}
