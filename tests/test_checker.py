@@ -428,6 +428,26 @@ def test_the_best_of_the_declared_occupancy_bounds_counts() -> None:
 
 FLOW = f"{TREE}.3.circulation.flow"
 REJECTED: dict[str, tuple[Any, ...]] = {
+    # numbers
+    "a lower bound in the units of rewards": (
+        bandit,
+        ("problem.reward", [["2", "4/5", "0"]]),
+        ("evidence.returns", {"optimal": ["4"], "worst": ["0"]}),
+        ("evidence.witness.reward", [["4/5", "4/5", "0"]]),
+        ("evidence.witness.value", ["8/5"]),
+        ("evidence.witness.policy_value", ["8/5"]),
+        ("evidence.tree.1.value", ["4"]),
+        ("claim.lower", "1/10"),
+        "evidence.tree[3].circulation",
+        "circulation.4",
+    ),
+    "an occupancy bound missed by 10^-30": (
+        lower_bounds,
+        ("problem.data.0", [f"25{0:027}1/1{0:030}", f"24{BELOW[:28]}/1{0:030}"]),
+        ("claim.upper", "1"),
+        "evidence.tree[4].circulation",
+        "circulation.3",
+    ),
     # problem
     "state twice": (twins, ("problem.states", ["s", "s"]), "problem.states", "problem"),
     "no action": (twins, ("problem.actions.0", []), "problem.actions[0]", "problem"),
@@ -1417,7 +1437,22 @@ def test_large_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.step == "document"
 
 
-@pytest.mark.parametrize("factor", [Fraction(2, 3), Fraction(144)])
+def test_every_state_on_the_way_is_reached() -> None:
+    """From each of several states, where there are several to go on from."""
+    ways = [[[2, "1"]], [[3, "1"]], [[2, "1"]], [[3, "1"]]]
+    problem = {
+        "states": ["a", "b", "c", "d"],
+        "actions": [["go"]] * 4,
+        "initial": ["1/2", "1/2", "0", "0"],
+        "discount": "1/2",
+        "transitions": [[way] for way in ways],
+        "reward": [["0"]] * 4,
+        "data": [["1/4"]] * 4,
+    }
+    assert checker.Problem(problem).reached({0, 1, 2, 3}) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("factor", [Fraction(2, 3), Fraction(8), Fraction(144)])
 def test_no_other_multiple_of_a_flow_is_balanced(factor: Fraction) -> None:
     """None that a confusion of the denominators would take for the right one."""
     problem = checker.Problem(two_states()["problem"])
