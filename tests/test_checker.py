@@ -1437,6 +1437,45 @@ def test_large_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.step == "document"
 
 
+def test_long_numbers_keep_their_digits_and_their_sign() -> None:
+    """They are read in pieces."""
+    digits = "123456789" * 200
+    found = checker.number(f"-{digits}/{digits}1", "x")
+    assert (found.numerator, found.denominator) == (-int(digits), int(f"{digits}1"))
+
+
+BOTH = "error <= 1/3 has an optimal policy with regret >= 1/2"
+SENTENCES = {
+    "critical": "1/4 <= critical epsilon of the set <= 1/5, for regret >= 1/2",
+    "nearest": (
+        "1/4 <= distance of D from the safe distributions <= 1/5, error <= 1/3, regret >= 1/2"
+    ),
+    "fewest": "1/4 <= fewest samples to add for a safe D <= 1/5, error <= 1/3, regret >= 1/2",
+    "all-unsafe": f"every D is unsafe: some reward with {BOTH}",
+    "all-safe": f"every D of the set is safe: no reward with {BOTH}",
+    "some-unsafe": f"some D of the set is unsafe: some reward with {BOTH}",
+}
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_the_sentence_says_which_claim_it_is(kind: str) -> None:
+    """Of each kind that is about many distributions."""
+    numbers = (Fraction(1, n) for n in (2, 3, 4, 5))
+    assert checker.Result(kind, *numbers, "", False, {}).sentence == SENTENCES[kind]
+
+
+def test_the_sentence_says_that_a_problem_is_regularised() -> None:
+    """And which error is meant."""
+    numbers = [Fraction(1, n) for n in (2, 3, 4, 5)]
+    assert checker.Result("unsafe", *numbers, "", True, {}, "error in mse").sentence == (
+        "D is unsafe: some reward with error in mse <= 1/3 has a regularised-optimal policy "
+        "with regret >= 1/2"
+    )
+    assert checker.Result("radius", *numbers, "", True, {}, "error in mse").sentence == (
+        "1/4 <= regularised safety radius in mse <= 1/5, for regret >= 1/2"
+    )
+
+
 def test_every_state_on_the_way_is_reached() -> None:
     """From each of several states, where there are several to go on from."""
     ways = [[[2, "1"]], [[3, "1"]], [[2, "1"]], [[3, "1"]]]
