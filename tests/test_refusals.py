@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from test_bandit import document as bandit_document
 from test_bandit import large
+from test_conformance import CASES
 from test_kl import documents
 
 from symsafe import (
@@ -282,3 +283,15 @@ def test_a_folder_is_made_or_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         make_folder(tmp_path / "file", "certificates")
     assert caught.value.field == "certificates"
+
+
+def test_a_family_has_no_hitting_bounds() -> None:
+    """They are about occupancies, which its proofs do not bound."""
+    for case in CASES:
+        document = copy.deepcopy(case["document"])
+        if case["sort"] == "region" and not case["refused"]:
+            for proof in (x for x in document["evidence"]["proofs"] if "tree" in x):
+                proof["tree"][0]["hitting"] = []
+                assert refused(document).rule == "format"
+                return
+    pytest.fail("no family is safe")
