@@ -234,11 +234,14 @@ def called(action: Callable[[], object]) -> tuple[set[str], float]:
 
 
 def outcome(document: Any) -> list[str] | None:
+    """Return the step and the rule of a refusal; None if the claim is repeated as it is."""
     try:
-        checker.check(document)
+        result = checker.check(document)
     except checker.Rejected as refusal:
         return [refusal.step, refusal.rule]
-    return None
+    told = document["claim"] | {"digest": document["digest"]}
+    found = {key: str(getattr(result, key)) for key in told if hasattr(result, key)}
+    return None if all(told[key] == x for key, x in found.items()) else []
 
 
 def cases() -> dict[str, list[dict[str, Any]]]:

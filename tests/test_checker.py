@@ -1442,6 +1442,7 @@ def test_long_numbers_keep_their_digits_and_their_sign() -> None:
     digits = "123456789" * 200
     found = checker.number(f"-{digits}/{digits}1", "x")
     assert (found.numerator, found.denominator) == (-int(digits), int(f"{digits}1"))
+    assert checker.number(digits, "x") == int(digits)
 
 
 BOTH = "error <= 1/3 has an optimal policy with regret >= 1/2"

@@ -295,3 +295,21 @@ def test_a_family_has_no_hitting_bounds() -> None:
                 assert refused(document).rule == "format"
                 return
     pytest.fail("no family is safe")
+
+
+@pytest.mark.parametrize("sort", ["radius", "radius, l2", "radius, linear", "radius, tv"])
+def test_a_lower_bound_is_not_divided_by_the_range(sort: str) -> None:
+    """Of the rewards, by which costs are divided."""
+    tried = 0
+    for case in CASES:
+        document = copy.deepcopy(case["document"])
+        if case["sort"] != sort or case["refused"]:
+            continue
+        rewards = [Fraction(x) for row in document["problem"]["reward"] for x in row]
+        spread, lower = max(rewards) - min(rewards), document["claim"].get("lower")
+        if spread > 1 and lower != "0":
+            higher = str(Fraction(lower) * spread**2)
+            document["claim"].update(lower=higher, upper=higher)
+            refused(document)
+            tried += 1
+    assert tried
