@@ -182,7 +182,7 @@ class _Fast:
 
     def run(self) -> Outcome:
         slow = self.slow
-        if not slow.known and not slow.settled():
+        if not slow.known and self.question.problem.regret:
             self._climb()
         stopped = None
         if not slow.settled():
@@ -218,13 +218,13 @@ class _Fast:
 
     def _offer(self, choice: Ints) -> Fraction:
         """Take the policy as the witness if it is bad and cheaper, exactly; return its return."""
-        known, before = self.returned.get(choice.tobytes()), self.slow.witness
-        if known is None:
-            known = self.slow.offer(choice.tolist())
-            self.returned[choice.tobytes()] = known
-        if self.slow.witness is not before:
-            self.best = choice
-        return known
+        key = choice.tobytes()
+        if key not in self.returned:
+            offered = self.slow.offer(choice.tolist())
+            self.returned[key] = offered.policy_return
+            if self.slow.witness is offered:
+                self.best = choice
+        return self.returned[key]
 
     def _threshold(self) -> tuple[float, float]:
         """Return the cost that nodes have to reach, and the same for bounds without a margin."""

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -162,12 +163,15 @@ class Search:
             self.root = Node(_everything(question))
             if question.problem.regret == 0:
                 self.witness = faithful_witness(question)
-            else:
-                self.witness = cheapest_witness(question, question.returns.worst)
         self.open: list[tuple[float, int, Node]] = []
         self.order = itertools.count()
         self.nodes = 1
         self.exact_seconds = 0.0
+
+    @cached_property
+    def witness(self) -> Witness:
+        """The cheapest bad policy known; that of least return, as long as none was offered."""
+        return cheapest_witness(self.question, self.question.returns.worst)
 
     # -- the search ------------------------------------------------------------------------
 
@@ -237,18 +241,16 @@ class Search:
                 self.offer(choice)
                 best = min(best, cost)
 
-    def offer(self, choice: Iterable[int]) -> Fraction:
-        """Take the policy as the witness if it is bad and cheaper, exactly; return its return."""
+    def offer(self, choice: Iterable[int]) -> Witness:
+        """Evaluate a policy exactly; it becomes the witness if it is bad and cheaper."""
         ranges = self.question.mdp.pair_ranges
         actions = tuple(int(pair) - pairs.start for pairs, pair in zip(ranges, choice, strict=True))
         policy = Policy.deterministic(self.question.mdp, actions)
         candidate = cheapest_witness(self.question, policy)
-        if (
-            candidate.policy_return <= self.question.bad_return
-            and candidate.cost < self.witness.cost
-        ):
+        bad = candidate.policy_return <= self.question.bad_return
+        if bad and ("witness" not in vars(self) or candidate.cost < self.witness.cost):
             self.witness = candidate
-        return candidate.policy_return
+        return candidate
 
     # -- nodes -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from symsafe.analysis.linear_program import maximise
 from symsafe.analysis.occupancy import support
-from symsafe.analysis.values import evaluate, expected_return, shape
+from symsafe.analysis.values import evaluate, shape
 from symsafe.engine.question import Question
 from symsafe.errors import EngineError
 from symsafe.model import Policy
@@ -114,11 +114,13 @@ def witness_of(
         ),
         Fraction(0),
     )
+    values = evaluate(question.mdp, policy)
+    returned = sum((p * v for p, v in zip(question.initial, values, strict=True)), Fraction(0))
     return Witness(
         reward=reward,
         policy=policy,
         value=value,
-        policy_value=evaluate(question.mdp, policy),
+        policy_value=values,
         cost=cost,
-        policy_return=expected_return(question.mdp, policy),
+        policy_return=returned,
     )
