@@ -13,16 +13,16 @@ def slopes() -> Proof:
     """The slopes from the point that a multiplier chooses lie on either side of it."""
     proof = Proof("bandit.3: slopes, rounded", SOURCE)
     scale, times, up, down = proof.scalars("scale j u d")
-    gap, cost, more, dear, less, cheap = proof.scalars("g k g' k' g'' k''")
+    gap, cost, more, dear, less, cheap = proof.scalars("g k gmore kmore gless kless")
     above = proof.axiom(
         "above",
         z3.And(more > gap, scale * dear - times * more >= scale * cost - times * gap),
-        text="(g', k') loses more, and is no better at j",
+        text="(gmore, kmore) loses more, and is no better at j",
     )
     below = proof.axiom(
         "below",
         z3.And(less < gap, scale * cheap - times * less > scale * cost - times * gap),
-        text="(g'', k'') loses less, and is worse at j, as the least g is chosen among equals",
+        text="(gless, kless) loses less, and is worse at j, as the least g is chosen among equals",
     )
     floors = proof.axiom(
         "floors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -194,6 +195,16 @@ def test_hitting_bounds_are_those_of_the_plain_guide() -> None:
     reach = np.ones((guide.states, guide.states))
     kernel.hitting(model_of(question, guide, 0.0), allowed, reach, 500)
     np.testing.assert_allclose(reach.T, guide.hitting(allowed), atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_bad_policy_that_data_never_see_costs_nothing(seed: int) -> None:
+    """Local search ends although in floats its cost may be just below 0."""
+    instance = random_sparse(10, 4, seed=seed, regret=Fraction(1, 10))
+    weights = [w if i % 4 else Fraction(0) for i, w in enumerate(instance.weights)]
+    unseen = replace(instance, weights=tuple(w / sum(weights) for w in weights))
+    question, outcome = solve(to_problem(unseen))
+    assert check(question, outcome) == 0
 
 
 @pytest.mark.parametrize("seed", range(6))

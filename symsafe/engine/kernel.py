@@ -1348,7 +1348,7 @@ def _descend(m: Model, lp: Linear, choice: Ints, seed: Ints, order: Ints) -> flo
                 old = choice[s]
                 choice[s] = p
                 cost = _cost(m, lp, choice)
-                if cost < current * (1 - 1e-9):
+                if cost < current - 1e-9 * max(current, 1e-6):
                     current, improved = cost, True
                     total = returned(m, choice, visits, value)
                 else:
