@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -197,11 +198,11 @@ def test_hitting_bounds_are_those_of_the_plain_guide() -> None:
     np.testing.assert_allclose(reach.T, guide.hitting(allowed), atol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [105, 106, 107])
 def test_a_bad_policy_that_data_never_see_costs_nothing(seed: int) -> None:
-    """Local search ends although in floats its cost may be just below 0."""
-    instance = random_sparse(10, 4, seed=seed, regret=Fraction(1, 10))
-    weights = [w if i % 4 else Fraction(0) for i, w in enumerate(instance.weights)]
+    """Local search ends although in floats its cost is just below 0."""
+    instance, random = random_sparse(10, 4, seed=seed, regret=Fraction(1, 10)), Random(-1 - seed)
+    weights = [w if random.random() < 0.75 else Fraction(0) for w in instance.weights]
     unseen = replace(instance, weights=tuple(w / sum(weights) for w in weights))
     question, outcome = solve(to_problem(unseen))
     assert check(question, outcome) == 0
