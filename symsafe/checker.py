@@ -687,7 +687,7 @@ class Tree:
                 scale = unit * h.scale * problem.shifts[p][1].scale
                 bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
                 if side == "upper":
-                    upper[p] = min(bound, upper.get(p, bound))
+                    upper[p] = min(bound, upper.get(p, problem.horizon))
                 else:
                     lower[p] = max(bound, lower.get(p, ZERO))
         return replace(scope, upper=upper, lower=lower)

@@ -388,6 +388,10 @@ ACCEPTED = {
         two_states,
         ("evidence.tree.0.hitting.0.2", ["3", "1"]),
     ),
+    "a bound of occupancy beyond 1/(1 - discount)": (
+        coupled_bandit,
+        ("evidence.tree.0.hitting", [[0, "upper", ["1"], "100"]]),
+    ),
     "a price of 0": (
         two_states,
         ("evidence.tree.0.hitting.0", [0, "upper", ["1", "1/3"], "0"]),

@@ -19,6 +19,7 @@ from symsafe.analysis.values import expected_return
 from symsafe.certificate import radius_certificate, safe_certificate
 from symsafe.engine import forest, kernel, tree
 from symsafe.engine.fast import fast_search, model_of
+from symsafe.engine.leaves import LeafMaker
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
@@ -206,6 +207,16 @@ def test_a_bad_policy_that_data_never_see_costs_nothing(seed: int) -> None:
     unseen = replace(instance, weights=tuple(w / sum(weights) for w in weights))
     question, outcome = solve(to_problem(unseen))
     assert check(question, outcome) == 0
+
+
+def test_no_occupancy_bound_exceeds_the_horizon() -> None:
+    """A price that is right for one action may say nothing of another."""
+    question = Question.of(loads_problem(problems.text("tight-bandit")))
+    leaves = LeafMaker(question)
+    every = tuple(tuple(row) for row in question.mdp.pair_ranges)
+    found = leaves.visits(every, {(0, Fraction(100)): (Fraction(1),) * len(every)})
+    assert max(found.values()) == leaves.horizon
+    assert min(found.values()) < leaves.horizon
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -181,7 +181,7 @@ class LeafMaker:
                 back = sum((p * height[t] for t, p in question.successors[pair]), Fraction(0))
                 divisor = height[target] - question.discount * back + price * question.rewards[pair]
                 bound = (first + price * question.bad_return) / divisor
-                known[pair] = min(bound, known.get(pair, bound))
+                known[pair] = min(bound, known.get(pair, self.horizon))
         return known
 
     def _needed(

@@ -165,7 +165,7 @@ def hitting(
                     that(paid > 0, "hitting: divisor")
                     bound = (model.start(h) + price * bad) / paid
                     if side == "upper":
-                        above[p] = min(above.get(p, bound), bound)
+                        above[p] = min(above.get(p, 1 / (1 - model.gamma)), bound)
                     else:
                         below[p] = max(below.get(p, ZERO), bound)
                 else:
