@@ -48,7 +48,7 @@ _TIE = 1e-9
 _MARGIN = 1e-5
 _GRID_DIGITS = 7
 # Seconds per node and pair that exact evidence takes, and that writing and checking it take.
-_CLOSING, _CHECKING = 6e-6, 4e-6
+_CLOSING, _CHECKING = 1e-5, 7e-6
 
 
 _Room = tuple[kernel.Linear, kernel.Linear, kernel.Steps]

@@ -335,7 +335,7 @@ class Maker:
         height = seen.reach[state].copy()
         if price.exact:
             gain = np.maximum(self._gained(seen.values), 0.0)
-            kernel.dear(model, source.mask, gain, state, price.amount, SWEEPS, height)
+            kernel.charge(model, source.mask, gain, state, price.amount, SWEEPS, height)
         # Rounding up may break the inequality by a step; the lift of the others restores it.
         potential = np.ceil((height - price.amount * seen.values) * grid).astype(np.int64)
         potential[np.arange(self.states) != state] += ceil(self.leaves.horizon) + 1

@@ -30,6 +30,7 @@ __all__ = [
     "FULL",
     "OPEN",
     "PAUSED",
+    "PRICES",
     "READY",
     "SINGLE",
     "VALUE",
@@ -37,6 +38,7 @@ __all__ = [
     "Model",
     "Pool",
     "Steps",
+    "charge",
     "climb",
     "couple",
     "flow",
@@ -386,7 +388,7 @@ def priced(
         while last < len(PRICES) - 1 and PRICES[last + 1] * max(spare, 1e-2) <= start:
             last += 1
         for k in range(max(0, last - 2), min(len(PRICES), last + 2)):
-            dear(m, allowed, gain, s, PRICES[k], sweeps, height)
+            charge(m, allowed, gain, s, PRICES[k], sweeps, height)
             start = PRICES[k] * max(spare, 0.0)
             for t in range(states):
                 start += m.initial[t] * height[t]
@@ -400,7 +402,7 @@ def priced(
 
 
 @_compiled
-def dear(
+def charge(
     m: Model,
     allowed: Flags,
     gain: Floats,
