@@ -339,6 +339,8 @@ class Maker:
         # Rounding up may break the inequality by a step; the lift of the others restores it.
         potential = np.ceil((height - price.amount * seen.values) * grid).astype(np.int64)
         potential[np.arange(self.states) != state] += ceil(self.leaves.horizon) + 1
+        if not price.exact:  # no discount is above 1
+            potential = np.minimum(potential, grid)
         large = int(abs(potential).max()) * self.largest + price.largest >= 2**62
         entries, paid = (x.astype(object) if large else x for x in (self.entries, price.paid))
         divisor = paid + np.add.reduceat(entries * potential[self.column], self.first)
