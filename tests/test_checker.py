@@ -1031,7 +1031,7 @@ REJECTED: dict[str, tuple[Any, ...]] = {
     ),
     "negative price": (
         priced,
-        (f"{TREE}.0.hitting.0.3", "-1"),
+        (f"{TREE}.0.hitting.0.3", "-1/10"),
         "evidence.tree[0].hitting[0]",
         "hitting",
     ),
