@@ -44,7 +44,7 @@ MAX_WAITING = 20_000_000  # entries in what is known at the nodes of a tree that
 NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,19999}))(?:/([1-9][0-9]{0,19999}))?")
 INDEX = re.compile(r"[0-9]{1,9}")
 INTEGERS = re.compile(r"-?[0-9]{1,30}(?: -?[0-9]{1,30})*+")
-STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+NO_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
 CLAIMS = {  # what each kind of claim bounds, and what proves it
     "unsafe": (("epsilon",), ("witness",)),
     "safe": (("epsilon",), ("tree",)),
@@ -203,15 +203,16 @@ def read_integer(digits: str) -> int:
 def parts_of(value: object, step: str) -> tuple[int, int]:
     """Read a number, in its one canonical form: numerator and denominator, without a divisor."""
     match = NUMBER.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match[0] == "-0" or match[2] == "1":
+    above, below = match.groups() if match else ("-0", None)
+    if below == "1" or above == "-0":
         shown = ascii(value)[:60] if isinstance(value, str) else type(value).__name__
         raise Malformed(step, f'found {shown}; expected a number such as "-3" or "2/3"')
-    numerator = read_integer(match[1])
-    if match[2] is None:
+    numerator = read_integer(above)
+    if below is None:
         return numerator, 1
-    denominator = read_integer(match[2])
+    denominator = read_integer(below)
     if gcd(numerator, denominator) != 1:
-        raise Malformed(step, f"found {match[0][:60]!r}; expected lowest terms")
+        raise Malformed(step, f"found {ascii(value)[:60]}; expected lowest terms")
     return numerator, denominator
 
 
@@ -633,14 +634,15 @@ class Tree:
             if z < 0 and not forced:
                 y = Fraction(z, scale)
                 need(y, "at least", ZERO, step, "circulation.3", f"flow of ({s}, {a})")
-        factor = kappa.numerator * scale * data.scale
+        factor, below = kappa.numerator * scale * data.scale, kappa.denominator
         for p in (p for pairs in scope.allowed for p in pairs if coupled or p in flow):
             above = flow.get(p, 0) * data.scale + data.top[p] * scale
-            most = scope.upper.get(p, problem.horizon)
-            if above * kappa.denominator * most.denominator < factor * most.numerator:
+            top, bottom = scope.upper.get(p, problem.horizon).as_integer_ratio()
+            if above * below * bottom < factor * top:
                 what = "flow of ({}, {})".format(*problem.place[p])
                 y = Fraction(flow.get(p, 0), scale)
-                need(y, "at least", kappa * most - problem.data[p], step, "circulation.3", what)
+                least = kappa * Fraction(top, bottom) - problem.data[p]
+                need(y, "at least", least, step, "circulation.3", what)
         worth = sum(z * self.reward.top[p] for p, z in flow.items())
         cost = Fraction(worth, scale * self.reward.scale) - kappa * self.bad
         need(cost, self.relation, self.limit, step, "circulation.4", "cost")
@@ -673,13 +675,14 @@ class Tree:
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
             unit, factor, divisors = price.denominator * reward.scale, price.numerator * h.scale, {}
             problem.spend(len(problem.place) * blocks(unit, factor), at)
-            for t, p in ((t, p) for t, pairs in enumerate(scope.allowed) for p in pairs):
-                paid = factor * problem.shifts[p][1].scale * reward.top[p]
-                divisors[p] = problem.scaled_shift(h, p) * unit + paid
+            for t, pairs in enumerate(scope.allowed):
                 due = "more than" if t == s else relation
-                if not RELATIONS[due](divisors[p], 0):
-                    found = problem.shift(h, p) + price * problem.reward[p]
-                    raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
+                for p in pairs:
+                    paid = factor * problem.shifts[p][1].scale * reward.top[p] if factor else 0
+                    divisors[p] = problem.scaled_shift(h, p) * unit + paid
+                    if not RELATIONS[due](divisors[p], 0):
+                        found = problem.shift(h, p) + price * problem.reward[p]
+                        raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
             start = problem.mean(h) + price * self.bad
             size = sum(map(int.bit_length, (unit, factor, problem.initial.scale)))
             problem.spend(len(scope.allowed[s]) * (size**2 >> 17), at)  # for lowest terms
@@ -2233,20 +2236,19 @@ def parse(text: str | bytes) -> object:
         raise Malformed("document", f"more than {MAX_BYTES} bytes")
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
-        depth = 0  # measured here, so that the reader below never goes deeper
-        for count, match in enumerate(STRING_OR_BRACKET.finditer(text)):
-            if count > MAX_TOKENS:
-                raise Malformed("document", f"more than {MAX_TOKENS} strings and brackets")
-            depth += (match[0] in "[{") - (match[0] in "]}")
-            if depth > MAX_DEPTH:
-                raise Malformed("document", f"nested more than {MAX_DEPTH} deep")
+        brackets = NO_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
+        if text.count('"') // 2 + len(brackets) > MAX_TOKENS:
+            raise Malformed("document", f"more than {MAX_TOKENS} strings and brackets")
+        for _ in range(MAX_DEPTH):
+            brackets = brackets.replace("[]", "")
+        if "[]" in brackets or len(brackets) > MAX_DEPTH:  # the reader below is not to go deeper
+            raise Malformed("document", f"nested more than {MAX_DEPTH} deep, or brackets unmatched")
         hook = integer  # for each JSON number: floats and NaN never come to exist
-        document: object = json.loads(
+        return json.loads(
             text, object_pairs_hook=unique, parse_int=hook, parse_float=hook, parse_constant=hook
         )
     except ValueError as error:  # not UTF-8, or not JSON
         raise Malformed("document", f"not JSON: {error}") from None
-    return document
 
 
 def check_text(text: str | bytes) -> Result | Region:

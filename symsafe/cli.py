@@ -14,7 +14,7 @@ from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -45,7 +45,7 @@ from symsafe.engine.parametric.subdivision import RegionProgress
 from symsafe.engine.question import Question
 from symsafe.engine.smt import to_smtlib
 from symsafe.engine.tree import Progress
-from symsafe.errors import CertificateRejected, EngineError, InputError, SymsafeError
+from symsafe.errors import CertificateRejected, EngineError, InputError, ProofFailed, SymsafeError
 from symsafe.exact import exact, format_fraction
 from symsafe.family import forall_safe, radius_curve
 from symsafe.family import region as region_of_problem
@@ -64,7 +64,6 @@ from symsafe.model.arrays import load_arrays
 from symsafe.model.files import require_writable, write_atomically
 from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
-from symsafe.proof import Proof, ProofFailed
 from symsafe.robust import decide_all
 from symsafe.sweeps import sweep
 from symsafe.theorems import THEOREMS, find, theorem_4_1, theorem_4_2, theorem_6_1
@@ -73,6 +72,9 @@ from symsafe.verdict import decide as decide_problem
 from symsafe.verdict import radius as radius_of_problem
 
 __all__ = ["app", "main"]
+
+if TYPE_CHECKING:
+    from symsafe.proof import Proof  # loads sympy
 
 _EXIT = {"safe": 0, "unsafe": 1, "unknown": 3}
 _BAD_INPUT, _UNKNOWN, _INTERRUPTED = 2, 3, 130

@@ -6,6 +6,7 @@ __all__ = [
     "CertificateRejected",
     "EngineError",
     "InputError",
+    "ProofFailed",
     "SymsafeError",
     "UnsupportedError",
 ]
@@ -79,3 +80,18 @@ class CertificateRejected(SymsafeError):  # noqa: N818 (the name says what happe
 
     def __str__(self) -> str:
         return f"{self.step}: {self.rule}: {self.reason}"
+
+
+class ProofFailed(SymsafeError):  # noqa: N818 (the name says what happened)
+    """A step of a proof could not be discharged.
+
+    Parameters
+    ----------
+    proof, step : str
+    reason : str
+        With the countermodel, where there is one.
+    """
+
+    def __init__(self, proof: str, step: str, reason: str) -> None:
+        self.proof, self.step, self.reason = proof, step, reason
+        super().__init__(f"{proof}: step {step}: {reason}")

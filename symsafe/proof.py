@@ -18,27 +18,12 @@ import sympy
 import z3
 
 from symsafe.certificate import Certificate
-from symsafe.errors import CertificateRejected, SymsafeError
+from symsafe.errors import CertificateRejected, ProofFailed
 
 __all__ = ["Family", "Proof", "ProofFailed", "ProofReport", "Step"]
 
 _SECONDS = 60
 """Limit of one z3 query; a step that reaches it is refused, never accepted."""
-
-
-class ProofFailed(SymsafeError):  # noqa: N818 (the name says what happened)
-    """A step of a proof could not be discharged.
-
-    Parameters
-    ----------
-    proof, step : str
-    reason : str
-        With the countermodel, where there is one.
-    """
-
-    def __init__(self, proof: str, step: str, reason: str) -> None:
-        self.proof, self.step, self.reason = proof, step, reason
-        super().__init__(f"{proof}: step {step}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,15 +60,15 @@ class Bandit:
 
     def scaled(self, directions: Floats) -> Floats:
         """The least bad multiples of directions, without those that have none."""
-        high = np.full(len(directions), 1e-3)
-        for _ in range(40):
+        high = np.ones(len(directions))
+        for _ in range(20):
             high = np.where(self.returns(high[:, None] * directions) > self.bad, 2 * high, high)
             if high.max() > 1e6:
                 break
         kept = self.returns(high[:, None] * directions) <= self.bad
         directions, high = directions[kept], high[kept]
         low = np.zeros(len(high))
-        for _ in range(50):
+        for _ in range(35):
             middle = (low + high) / 2
             bad = self.returns(middle[:, None] * directions) <= self.bad
             low, high = np.where(bad, low, middle), np.where(bad, middle, high)
@@ -83,7 +83,7 @@ def least_cost(bandit: Bandit, seed: int, metric: str | None = None) -> float:
     start = random.exponential(size=(3000, pairs)) * random.choice([-1.0, 0.0, 1.0], (3000, pairs))
     best = bandit.scaled(np.vstack([start, np.eye(pairs), -np.eye(pairs)]))
     spread = 0.5
-    for _ in range(60):
+    for _ in range(45):
         if not len(best):
             return np.inf
         best = best[np.argsort(bandit.costs(best, metric))[:12]]
@@ -94,5 +94,5 @@ def least_cost(bandit: Bandit, seed: int, metric: str | None = None) -> float:
         )
         moved *= random.random(near.shape) > 0.1  # errors of 0 are often best
         best = np.vstack([best, bandit.scaled(moved)])
-        spread *= 0.85
+        spread *= 0.8
     return float(bandit.costs(best, metric).min())

@@ -396,6 +396,15 @@ ACCEPTED = {
         two_states,
         ("evidence.tree.0.hitting.0", [0, "upper", ["1", "1/3"], "0"]),
     ),
+    "a price of rewards below 0": (
+        priced,
+        ("problem.reward", [["0", "-1", "0"]]),
+        ("evidence.returns", {"optimal": ["0"], "worst": ["-2"]}),
+        ("evidence.witness.reward", [["0", "0", "0"]]),
+        ("evidence.witness.value", ["0"]),
+        ("evidence.witness.policy_value", ["-2"]),
+        ("evidence.tree.0.hitting.0.2", ["3"]),
+    ),
     "a slack hitting bound": (two_states, ("evidence.tree.0.hitting.2", [0, "lower", ["1", "-3"]])),
     "names outside ASCII": (
         unsafe_bandit,
@@ -422,7 +431,7 @@ def test_variation_is_accepted(case: tuple[Any, ...]) -> None:
 def test_the_best_of_the_declared_occupancy_bounds_counts() -> None:
     """A looser bound declared again below does not replace the sharper one from above."""
     document = lower_bounds()
-    for side, heights in (("upper", ["1", "1"]), ("lower", ["1", "0"])):
+    for side, heights in (("upper", ["1", "1"]), ("lower", ["1", "0"]), ("lower", ["1", "-3"])):
         document["evidence"]["tree"][4]["hitting"] = [[0, side, heights]]
         assert sum(checker.check(document).nodes.values()) == 5
     document["evidence"]["tree"][2]["hitting"][0] = [0, "upper", ["1", "1"]]
@@ -1344,9 +1353,22 @@ def test_nesting_limit_is_sixteen() -> None:
     with pytest.raises(checker.Malformed) as caught:
         checker.check_text("[" * 16 + "]" * 16)
     assert "nested" not in caught.value.reason
+    for text in ("[" * 17 + "]" * 17, "[" * 17):
+        with pytest.raises(checker.Malformed) as caught:
+            checker.check_text(text)
+        assert "nested" in caught.value.reason
     with pytest.raises(checker.Malformed) as caught:
-        checker.check_text("[" * 17 + "]" * 17)
-    assert "nested" in caught.value.reason
+        checker.check_text("[" * 16)
+    assert "not JSON" in caught.value.reason
+
+
+def test_strings_and_brackets_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four in this text: two of each."""
+    for limit, counted in ((4, False), (3, True)):
+        monkeypatch.setattr(checker, "MAX_TOKENS", limit)
+        with pytest.raises(checker.Malformed) as caught:
+            checker.check_text('["a", "b"]')
+        assert ("strings and brackets" in caught.value.reason) == counted
 
 
 def test_brackets_inside_strings_are_no_nesting() -> None:

@@ -94,9 +94,9 @@ def well_formed_families(count: int, start: int = 0) -> list[SafetyProblem]:
 
 @pytest.mark.parametrize("chunk", range(4))
 def test_the_ordinary_engine_agrees_in_proven_cells(chunk: int) -> None:
-    """On 200 random families, at random rational points of cells that are proven."""
+    """On 120 random families, at random rational points of cells that are proven."""
     points = 0
-    for position, problem in enumerate(well_formed_families(50, start=chunk * 1000)):
+    for position, problem in enumerate(well_formed_families(30, start=chunk * 1000)):
         random = Random(position)
         found = region(problem, cell_limit=40, target="9/10")
         assert found.safe + found.unsafe + found.undecided + found.outside == 1
@@ -109,7 +109,7 @@ def test_the_ordinary_engine_agrees_in_proven_cells(chunk: int) -> None:
             }
             assert decide(problem.at(**point)).answer == cell.state, (position, point)
             points += 1
-    assert points > 50
+    assert points > 30
 
 
 def test_the_boundary_of_one_parameter_is_exact() -> None:

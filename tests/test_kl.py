@@ -116,10 +116,10 @@ def arms(
     )
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(6))
 def test_no_random_search_beats_the_certified_bounds(block: int) -> None:
-    """On 300 problems; and the search comes as near as its own accuracy."""
-    for seed in range(30 * block, 30 * (block + 1)):
+    """On 120 problems; and the search comes as near as its own accuracy."""
+    for seed in range(20 * block, 20 * (block + 1)):
         problem = random_problem(seed)
         verdict, span = radius(problem), float(Question.of(problem).reward_range)
         found = least_cost(to_bandit(problem), seed) / span

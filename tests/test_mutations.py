@@ -6,13 +6,22 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import pytest
 from instances import random_instance, to_problem
 from oracle import Instance, safety_radius
 
-from symsafe import Certificate, CertificateRejected, InputError, checker, decide, radius
+from symsafe import (
+    Certificate,
+    CertificateRejected,
+    InputError,
+    SafetyProblem,
+    checker,
+    decide,
+    radius,
+)
 
 TINY = Fraction(1, 10**30)
 SEEDS = range(12)
@@ -69,9 +78,16 @@ def accepted(document: dict[str, Any]) -> bool:
 
 def claim_is_true(document: dict[str, Any]) -> bool:
     """Decide the claim by enumeration, without the evidence."""
-    problem = Certificate(document).problem()
-    mdp, claim = problem.mdp, document["claim"]
-    truth = safety_radius(
+    truth, claim = true_radius(Certificate(document).problem()), document["claim"]
+    if claim["kind"] == "radius":
+        return Fraction(claim["lower"]) <= truth <= Fraction(claim["upper"])
+    return (truth <= Fraction(claim["epsilon"])) == (claim["kind"] == "unsafe")
+
+
+@lru_cache(maxsize=1000)
+def true_radius(problem: SafetyProblem) -> Fraction:
+    mdp = problem.mdp
+    return safety_radius(
         Instance(
             successors=mdp.successors,
             rewards=mdp.rewards,
@@ -82,9 +98,6 @@ def claim_is_true(document: dict[str, Any]) -> bool:
             regret=problem.regret,
         )
     )
-    if claim["kind"] == "radius":
-        return Fraction(claim["lower"]) <= truth <= Fraction(claim["upper"])
-    return (truth <= Fraction(claim["epsilon"])) == (claim["kind"] == "unsafe")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

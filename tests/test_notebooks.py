@@ -14,9 +14,9 @@ NOTEBOOKS = sorted(ROOT.glob("proofs/*.ipynb")) + sorted(ROOT.glob("examples/*.i
 
 
 def printed(notebook: Any) -> list[str]:
-    """What the cells of a notebook print, cell by cell."""
+    """What the cells print; warnings, such as those of missing fonts, are the machine's."""
     return [
-        "".join(output.get("text", "") for output in cell.outputs)
+        "".join(out.get("text", "") for out in cell.outputs if out.get("name") == "stdout")
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]

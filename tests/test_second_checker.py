@@ -7,10 +7,9 @@ from random import Random
 import pytest
 import second_checker
 from mutants import ODD, certificates, is_true, mutant
+from test_conformance import CASES
 
 from symsafe import checker
-
-KINDS = set(second_checker.KINDS)
 
 
 def refusal(document: object) -> str | None:
@@ -21,7 +20,7 @@ def refusal(document: object) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_both_accept_what_the_package_certifies(seed: int) -> None:
     """For a random instance, every kind of claim that it has, and a bandit as lists."""
     for document in certificates(seed):
@@ -29,21 +28,11 @@ def test_both_accept_what_the_package_certifies(seed: int) -> None:
         assert second_checker.verdict(document)[0] != "refused"
 
 
-def test_all_kinds_occur() -> None:
-    """Among the first instances."""
-    missing = set(KINDS)
-    for seed in range(8):
-        missing -= {d["claim"]["kind"] for d in certificates(seed)}
-        if not missing:
-            return
-    assert not missing
-
-
 @pytest.mark.parametrize("batch", range(6))
 def test_both_judge_spoilt_certificates_alike(batch: int) -> None:
-    """2,400 mutants in all; what is accepted is true by an oracle, or too large for that."""
+    """2,400 mutants of the cases; what both accept is true by an oracle, or too large for it."""
     random = Random(batch)
-    pool = [d for seed in range(2 * batch, 2 * batch + 2) for d in certificates(100 + seed)]
+    pool = [case["document"] for case in CASES if not case["refused"]]
     accepted = decided = left_open = 0
     for _ in range(400):
         changed, what = mutant(random, random.choice(pool), pool)

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-
 from symsafe.certificate import Certificate
 from symsafe.display.argument import Deception, facts_of
 from symsafe.errors import InputError, UnsupportedError
@@ -230,6 +228,8 @@ def _visited_pairs(problem: SafetyProblem, certificate: Certificate | None) -> s
 
 def _layout(problem: SafetyProblem) -> list[Place]:
     """Return a place for each state: on a circle, or by springs if there are many."""
+    import networkx as nx  # takes a while to load
+
     mdp = problem.mdp
     count = len(mdp.states)
     graph = nx.Graph()

@@ -360,10 +360,17 @@ class SoftModel:
             float(softness.scale),
         )
 
-    def solve(self, reward: Sequence[float] | Floats) -> SoftSolution:
-        """Return the soft values and policy of a reward, and the true return of the policy."""
+    def solve(self, reward: Sequence[float] | Floats, values: Floats | float = 0.0) -> SoftSolution:
+        """Return the soft values and policy of a reward, and the true return of the policy.
+
+        Newton's method starts from `values`, one per state.
+        """
         given = np.asarray(reward, dtype=np.float64)
-        values = np.zeros(len(self.initial))
+        values = values + np.zeros(len(self.initial))
+        if not self.discount:
+            values, policy = self._backup(given, values)
+            gains = np.add.reduceat(policy * self.rewards, self.starts)
+            return SoftSolution(values, policy, float(self.initial @ gains))
         for _ in range(200):
             updated, policy = self._backup(given, values)
             step = np.linalg.solve(self._system(policy), updated - values)

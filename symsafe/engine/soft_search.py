@@ -128,11 +128,14 @@ def cheapest_found(
         Errors to start from besides those that favour deterministic policies.
     """
     search = _Local(question, limits)
-    scaled = [search.scaled(errors) for errors in (*starts, *search.favours())]
-    usable = sorted((found for found in scaled if found is not None), key=search.cost)
+    usable: list[tuple[float, int, Floats]] = []
+    for i, errors in enumerate((*starts, *search.favours())):
+        found = search.cheaper(errors, usable[-1][0] if len(usable) == _IMPROVED else np.inf)
+        if found is not None:
+            usable = sorted([*usable, (found[1], i, found[0])])[:_IMPROVED]
     if not usable:
         return None
-    best = min((search.improve(found) for found in usable[:_IMPROVED]), key=search.cost)
+    best = min((search.improve(errors) for _, _, errors in usable), key=search.cost)
     best = search.polish(best)
     for stretch in (0.0, *(1e-14 * 4.0**k for k in range(16))):
         reward = [
@@ -152,23 +155,61 @@ class _Local:
         self.bad = float(question.bad_return)
         self.metric = question.problem.metric
         self.span = float(question.reward_range)
+        self.values = np.zeros(len(self.model.initial))  # of the last reward: the next is near
+        # Two actions of a state, the chance that they are compared, and the gap of their rewards.
+        rows = question.mdp.pair_ranges
+        asked = np.array([(p, q) for pairs in rows for p in pairs for q in pairs]).T
+        self.first, self.second = asked
+        model = self.model
+        shares = model.initial[model.owner] * model.reference
+        self.chance = shares[self.first] * model.reference[self.second]
+        self.gap = model.rewards[self.first] - model.rewards[self.second]
+        self.preferred = np.exp(-np.logaddexp(0, -self.gap))
 
     def cost(self, errors: Floats) -> float:
         """Return the error in the metric, up to a factor."""
-        model = self.model
         if self.metric == "mse":
-            return float(model.data @ errors**2)
+            return float(self.model.data @ errors**2)
         if self.metric != "preferences":
-            return float(model.data @ np.abs(errors))
-        total = 0.0
-        for m, pairs in zip(model.initial, self.question.mdp.pair_ranges, strict=True):
-            own = slice(pairs.start, pairs.stop)
-            reward, error, share = model.rewards[own], errors[own], model.reference[own]
-            gap, more = reward[:, None] - reward, error[:, None] - error
-            sigma = 1 / (1 + np.exp(-gap))
-            found = np.logaddexp(0, gap + more) - np.logaddexp(0, gap) - sigma * more
-            total += m * float(share @ found @ share)
-        return total
+            return float(self.model.data @ np.abs(errors))
+        more = errors[self.first] - errors[self.second]
+        found = np.logaddexp(0, self.gap + more) - np.logaddexp(0, self.gap)
+        return float(self.chance @ (found - self.preferred * more))
+
+    def affordable(self, errors: Floats, cost: float) -> float:
+        """Return the multiple of errors that has this cost, to some digits."""
+        one = self.cost(errors)
+        if one <= 0:
+            return np.inf
+        if self.metric == "mse":
+            return float(np.sqrt(cost / one))
+        if self.metric != "preferences":
+            return cost / one
+        more, factor = errors[self.first] - errors[self.second], 1.0
+        for _ in range(20):  # Newton's method: the cost is convex in the factor
+            learned = np.exp(-np.logaddexp(0, -self.gap - factor * more))
+            slope = float(self.chance @ ((learned - self.preferred) * more))
+            step = (self.cost(factor * errors) - cost) / slope if slope else 0.0
+            factor -= step
+            if abs(step) <= 1e-12 * factor:
+                break
+        return factor
+
+    def cheaper(self, errors: Floats, cost: float) -> tuple[Floats, float] | None:
+        """Return the least multiple of errors that is bad, if it costs less, and its cost."""
+        most = self.affordable(errors, cost) if cost < np.inf else cost
+        if most < np.inf and self.excess(most * errors) > 0:
+            return None
+        found = self.scaled(errors)
+        if found is None or (new := self.cost(found)) >= cost * (1 - 1e-12):
+            return None
+        return found, new
+
+    def excess(self, errors: Floats) -> float:
+        """Return by how much the policy is too good to be bad."""
+        found = self.model.solve(self.model.rewards + errors, self.values)
+        self.values = found.values
+        return found.policy_return - self.bad
 
     def favours(self) -> Iterator[Floats]:
         """Yield errors that raise the actions of deterministic policies, and random ones."""
@@ -189,12 +230,8 @@ class _Local:
 
     def scaled(self, errors: Floats) -> Floats | None:
         """Return the least multiple of errors that makes the policy bad."""
-
-        def excess(factor: float) -> float:
-            return self.model.solve(self.model.rewards + factor * errors).policy_return - self.bad
-
         low, high = 0.0, 1.0
-        above, below = excess(low), excess(high)
+        above, below = self.excess(low * errors), self.excess(errors)
         if above <= 0:
             return 0 * errors
         if not errors.any():
@@ -203,13 +240,13 @@ class _Local:
             low, high, above = high, 2 * high, below
             if high * float(np.abs(errors).max()) > 1e4 * (self.span + self.model.scale):
                 return None
-            below = excess(high)
+            below = self.excess(high * errors)
         for _ in range(60):  # the Illinois method
             if high - low <= 1e-14 * high:
                 break
             middle = high - below * (high - low) / (below - above)
             middle = middle if low < middle < high else (low + high) / 2
-            found = excess(middle)
+            found = self.excess(middle * errors)
             if found > 0:
                 low, above, below = middle, found, below / 2
             else:
@@ -232,9 +269,7 @@ class _Local:
                 for option in (*options, best[p] + step / 4, best[p] - step / 4):
                     trial = best.copy()
                     trial[p] = option
-                    found = self.scaled(trial)
-                    if found is not None and (new := self.cost(found)) < cost * (1 - 1e-12):
-                        best, cost = found, new
+                    best, cost = self.cheaper(trial, cost) or (best, cost)
             if cost > before * (1 - 1e-6):
                 step /= 4
                 if step < 1e-6 * float(np.abs(best).max()):
@@ -245,12 +280,10 @@ class _Local:
         """Descend in random directions, longer steps after a success, shorter ones after others."""
         cost, size, generator = self.cost(best), 0.1, np.random.default_rng(1)
         for _ in range(_POLISHING):
-            if self.limits.reached():
+            if size < 1e-10 or self.limits.reached():
                 break
             noise = size * float(np.abs(best).max()) * generator.normal(size=len(best))
-            found = self.scaled(best + noise * (generator.random(len(best)) < 0.6))
-            if found is not None and (new := self.cost(found)) < cost * (1 - 1e-12):
-                best, cost, size = found, new, 1.4 * size
-            else:
-                size *= 0.96
+            found = self.cheaper(best + noise * (generator.random(len(best)) < 0.6), cost)
+            best, cost = found or (best, cost)
+            size *= 1.4 if found else 0.96
         return best

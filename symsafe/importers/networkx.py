@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-import networkx as nx
-
 from symsafe.errors import InputError
 from symsafe.exact import Number, exact
 from symsafe.importers.rounding import Rounding, read_row, rounded
@@ -63,6 +61,8 @@ def from_networkx(
     >>> from_networkx(graph)
     MDP(2 states, 3 state-action pairs, discount 1/2)
     """
+    import networkx as nx  # takes a while to load
+
     if not (isinstance(graph, nx.Graph) and graph.is_directed() and graph.is_multigraph()):
         raise InputError("graph", type(graph).__name__, "a networkx.MultiDiGraph")
     rule = Rounding.read(rounding)
@@ -118,6 +118,8 @@ def to_networkx(mdp: MDP, data: DataDistribution | None = None) -> Any:
     """
     if not mdp.is_ground:
         raise InputError("parameters", "open parameters", "values for them, by `at`")
+    import networkx as nx
+
     graph = nx.MultiDiGraph(discount=mdp.discount)
     for state, probability, names in zip(mdp.states, mdp.initial, mdp.actions, strict=True):
         graph.add_node(state, initial=probability, actions=names)
