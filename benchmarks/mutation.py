@@ -42,7 +42,13 @@ from symsafe import checker
 
 _TESTS = Path(__file__).resolve().parent.parent / "tests"
 _LIST = _TESTS / "surviving_mutants.toml"
-_SUITES = ("test_checker.py", "test_bandit.py", "test_refusals.py", "test_limits.py")
+_SUITES = (
+    "test_checker.py",
+    "test_bandit.py",
+    "test_refusals.py",
+    "test_limits.py",
+    "test_samples.py::test_data_that_are_safe_below_a_tolerance_are_not_safe_at_it",
+)
 _CASES_SECONDS, _TESTS_SECONDS = 1.5, 4  # of what a mutant has to withstand, by a sound checker
 _PATIENCE = 10  # times that
 _MEMORY = 4 * 2**30

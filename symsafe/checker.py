@@ -1549,12 +1549,19 @@ Polynomial = dict[tuple[int, ...], Fraction]  # exponents of the parameters: coe
 Box = list[tuple[Fraction, Fraction]]
 
 
-def plus(p: Polynomial, q: Polynomial) -> Polynomial:
+def size(*polynomials: Polynomial) -> int:
+    """Return how long the longest coefficient is, in the blocks that work is counted in."""
+    return max((blocks(x) for p in polynomials for x in p.values()), default=1)
+
+
+def plus(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
+    work.spend((len(p) + len(q)) * size(p, q) ** 2, "evidence")
     total = p | {powers: p.get(powers, ZERO) + x for powers, x in q.items()}
     return {powers: x for powers, x in total.items() if x}
 
 
-def times(p: Polynomial, q: Polynomial) -> Polynomial:
+def times(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
+    work.spend(20 * len(p) * len(q) * size(p, q) ** 2, "evidence")
     if len(p) * len(q) > MAX_TERMS:
         raise Malformed("problem", f"a product of polynomials with more than {MAX_TERMS} terms")
     total: Polynomial = {}
@@ -1570,18 +1577,22 @@ class Function:
 
     top: Polynomial
     bottom: Polynomial
+    work: Work
 
     def __add__(self, other: Function) -> Function:
+        work = self.work
         if self.bottom == other.bottom:
-            return Function(plus(self.top, other.top), self.bottom)
-        top = plus(times(self.top, other.bottom), times(other.top, self.bottom))
-        return Function(top, times(self.bottom, other.bottom))
+            return Function(plus(self.top, other.top, work), self.bottom, work)
+        left, right = times(self.top, other.bottom, work), times(other.top, self.bottom, work)
+        return Function(plus(left, right, work), times(self.bottom, other.bottom, work), work)
 
     def __mul__(self, other: Function) -> Function:
-        return Function(times(self.top, other.top), times(self.bottom, other.bottom))
+        work = self.work
+        top, bottom = times(self.top, other.top, work), times(self.bottom, other.bottom, work)
+        return Function(top, bottom, work)
 
     def __sub__(self, other: Function) -> Function:
-        return self + Function({powers: -x for powers, x in other.top.items()}, other.bottom)
+        return self + replace(other, top={powers: -x for powers, x in other.top.items()})
 
 
 @lru_cache(maxsize=4096)
@@ -1642,36 +1653,39 @@ def effort(p: Polynomial, box: Box, bounds: list[Polynomial]) -> int:
 class Conditions:
     """What remains to be proven on a cell, with its place and rule; the reader of functions."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count  # of parameters
+    def __init__(self, count: int, work: Work) -> None:
+        self.count, self.work = count, work  # parameters
         self.zero, self.one = self.constant(ZERO), self.constant(ONE)
-        self.found: dict[tuple[frozenset[tuple[tuple[int, ...], Fraction]], bool], list[str]] = {}
+        self.found: dict[str, tuple[Polynomial, bool, str, str]] = {}  # strict or not, place, rule
 
     def constant(self, x: Fraction) -> Function:
         unit = (0,) * self.count
-        return Function({unit: x} if x else {}, {unit: ONE})
+        return Function({unit: x} if x else {}, {unit: ONE}, self.work)
 
     def polynomial(self, value: object, step: str) -> Polynomial:
         result: Polynomial = {}
         for entry in items(value, step):
             x, *powers = items(entry, step, self.count + 1)
             place = tuple(index(e, MAX_POWER, step) for e in powers)
-            result = plus(result, {place: number(x, step)})
-        return result
+            result[place] = result.get(place, ZERO) + number(x, step)
+            self.work.spend(blocks(result[place]) ** 2, step)
+        return {place: x for place, x in result.items() if x}
 
     def read(self, value: object, step: str) -> Function:
         """Read a number, or a pair of polynomials: a quotient."""
         if isinstance(value, str):
             return self.constant(number(value, step))
         top, bottom = (self.polynomial(x, step) for x in items(value, step, 2))
-        self.need(Function(bottom, self.one.bottom), "more than", step, "divisor")
-        return Function(top, bottom)
+        self.need(Function(bottom, self.one.bottom, self.work), "more than", step, "divisor")
+        return Function(top, bottom, self.work)
 
     def need(self, f: Function, relation: str, step: str, rule: str) -> None:
         """Demand that `f` is "more than" or "at least" 0, later; or "exactly" 0, at once."""
         if relation != "exactly":
-            key = frozenset(f.top.items()), relation == "more than"
-            self.found.setdefault(key, [step, rule])
+            strict, terms = relation == "more than", sorted(f.top.items())
+            # A text, as others can choose numbers whose hashes are all equal.
+            key = " ".join(f"{e}{x.numerator:x}/{x.denominator:x}" for e, x in terms) + str(strict)
+            self.found.setdefault(key, (f.top, strict, step, rule))
         elif f.top:
             raise Rejected(step, rule, "expected two equal functions")
 
@@ -1688,7 +1702,7 @@ class Family(Shape):
         body, step = record(value, (*PROBLEM, "parameters"), "problem"), "problem.parameters"
         super().__init__(body)
         space = record(body["parameters"], ("names", "box", "constraints"), step)
-        self.conditions = known = Conditions(names(space["names"], step))
+        self.conditions = known = Conditions(names(space["names"], step), self)
         self.box: Box = []
         for ends in items(space["box"], step, known.count):
             low, high = (number(x, step) for x in items(ends, step, 2))
@@ -1730,7 +1744,7 @@ class Proof(Tree):
         self, family: Family, regret: Function, epsilon: Function, value: object, root: str
     ) -> None:
         self.start(family, f"{root}.tree")
-        self.family, self.conditions = family, Conditions(family.conditions.count)
+        self.family, self.conditions = family, Conditions(family.conditions.count, family)
         self.kind = "safe" if isinstance(value, dict) and "tree" in value else "unsafe"
         last = "tree" if self.kind == "safe" else "witness"
         body = record(value, ("policy", "best", "worst", "range", last), root)
@@ -1849,10 +1863,10 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
     for i, entry in enumerate(items(body["proofs"], "evidence.proofs")):
         step = f"evidence.proofs[{i}]"
         proof = Proof(family, regret, epsilon, entry, step)
-        found = (known.found | proof.conditions.found | known.found).items()
+        found = (known.found | proof.conditions.found | known.found).values()
         # What holds on the whole box is not proven again on each cell.
-        family.spend(sum(effort(dict(x[0][0]), family.box, family.bounds) for x in found), step)
-        rest = [x for x in found if not proven(dict(x[0][0]), x[0][1], family.box, family.bounds)]
+        family.spend(sum(effort(x[0], family.box, family.bounds) for x in found), step)
+        rest = [x for x in found if not proven(*x[:2], family.box, family.bounds)]
         proofs.append((proof.kind, rest))
     pending = [(family.box, ONE)]
     cells = items(body["cells"], "evidence.cells")
@@ -1881,9 +1895,9 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
         else:
             word = "interior" if isinstance(cell, dict) and "interior" in cell else "proof"
             kind, rest = proofs[index(record(cell, (word,), step)[word], len(proofs), step)]
-            for (terms, strict), (place, rule) in rest:
-                family.spend(effort(dict(terms), box, family.bounds), step)
-                if not proven(dict(terms), strict, box, family.bounds, word == "interior"):
+            for top, strict, place, rule in rest:
+                family.spend(effort(top, box, family.bounds), step)
+                if not proven(top, strict, box, family.bounds, word == "interior"):
                     raise Rejected(step, rule, f"a condition of {place} is not proven on this cell")
             shares[kind] += share
     if pending:

@@ -663,6 +663,32 @@ def test_the_problem_itself_must_be_well_formed() -> None:
     assert with_problem(transitions=twice) == ("problem.transitions[0][0]", "problem")
 
 
+LONG = 10**3000
+LABORIOUS: dict[str, list[Any]] = {
+    "sums of quotients": [[[["1", 0]], [[str(i), 0], ["1", 1]]] for i in range(2, 30)],
+    "sums of long numbers": [[[[f"1/{LONG + i}", i]], [["1", 0]]] for i in range(30)],
+    "a monomial in pieces": [[[[f"1/{LONG + i}", 0] for i in range(9)], [["1", 0]]]],
+}
+
+
+@pytest.mark.parametrize("data", LABORIOUS.values(), ids=LABORIOUS)
+def test_arithmetic_of_functions_is_counted(
+    data: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses what would grow beyond the limit of work before it has grown."""
+    monkeypatch.setattr(checker, "MAX_WORK", 3_000)
+    document = small_certificate()
+    document["problem"]["data"] = [data]
+    document["problem"]["actions"] = [[str(i) for i in range(len(data))]]
+    for key in ("reward", "transitions"):
+        document["problem"][key] = [document["problem"][key][0][:1] * len(data)]
+    document["digest"] = checker.digest(document["problem"])
+    with pytest.raises(checker.Malformed) as caught:
+        checker.check(document)
+    assert "steps of work" in caught.value.reason
+    assert caught.value.step in ("evidence", "problem.data[0][0]")
+
+
 def test_claims_out_of_range_are_refused() -> None:
     """Also where only part of the box is affected."""
     for key, value in (("regret", "2"), ("epsilon", "0"), ("regret", "0")):

@@ -127,6 +127,21 @@ def test_data_that_are_safe_need_no_samples() -> None:
     assert (found.lower, found.upper, found.samples) == (0, 0, (0, 0))
 
 
+def test_data_that_are_safe_below_a_tolerance_are_not_safe_at_it() -> None:
+    """Whoever errs by 1/2 here can be misled: the proof for 1/4 says no more than that."""
+    mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
+    data = DataDistribution.from_counts(mdp, {"s": {"a": 1, "b": 1}})
+    found = fewest_samples(SafetyProblem(mdp, data, 1, "1/4")).certificate
+    assert found is not None
+    document = json.loads(found.to_json())
+    document["claim"]["epsilon"] = "499/1000"
+    assert checker.check(document).upper == 0
+    document["claim"]["epsilon"] = "1/2"
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert caught.value.rule == "circulation.4"
+
+
 def odd() -> SafetyProblem:
     """A problem whose integer programme has to branch."""
     problem = random_counts(58)

@@ -168,9 +168,9 @@ class CellProver:
         """Return the conditions that do not hold on the whole box."""
         family = self.family
         return [
-            (dict(terms), strict)
-            for terms, strict in conditions.found
-            if not checker.proven(dict(terms), strict, family.box, family.bounds)
+            (polynomial, strict)
+            for polynomial, strict, _, _ in conditions.found.values()
+            if not checker.proven(polynomial, strict, family.box, family.bounds)
         ]
 
     def _range(self, number: Number, box: Box) -> tuple[Fraction, Fraction]:
@@ -187,6 +187,7 @@ class CellProver:
         With `interior` it need not hold on the edge of the cell.
         """
         self.interior = interior
+        self.family.spent = 0  # the checker's limit of work is for a certificate, not for a search
         try:
             question = Question.of(self.problem.at(**point))
         except InputError as error:
@@ -202,7 +203,8 @@ class CellProver:
             if unsafe:
                 return self._unsafe(box, question, self._completed(question, outcome.witness))
             return self._safe(box, question, budget)
-        except (_Unproven, InputError, ZeroDivisionError):  # beyond limits, or a divisor near 0
+        except (_Unproven, InputError, checker.Malformed, ZeroDivisionError):
+            # Beyond limits, or a divisor near 0.
             return None
 
     def _finish(self, box: Box, document: dict[str, Any]) -> Evidence:
@@ -569,10 +571,10 @@ class _TreeOfCell:
 
     def _holds(self, kind: str, allowed: Allowed, document: Any) -> bool:
         prover, rules = self.prover, self.rules
-        rules.conditions = checker.Conditions(rules.conditions.count)
+        rules.conditions = checker.Conditions(rules.conditions.count, prover.family)
         scope = checker.Scope(allowed, {}, {}, set())
         getattr(rules, kind)(scope, document, "leaf")
-        left = [(dict(terms), strict) for terms, strict in rules.conditions.found]
+        left = [(p, strict) for p, strict, _, _ in rules.conditions.found.values()]
         if not Screen(left, len(prover.names)).may_hold(self.box):
             return False
         bounds = prover.family.bounds

@@ -105,7 +105,7 @@ def require_well_formed(
     inside = find_point(space)
     names = space.names
     scribe = Scribe(names, inside)
-    reader = checker.Conditions(len(names))
+    reader = checker.Conditions(len(names), checker.Work())
     for demand in _demands(problem):
         number = demand.number
         if isinstance(number, RationalFunction):
@@ -173,7 +173,7 @@ def _prove(
     limits: Limits,
 ) -> None:
     """Prove a sign on the domain, or refuse the problem with a point."""
-    reader = checker.Conditions(len(space.names))
+    reader = checker.Conditions(len(space.names), checker.Work())
     scribe = Scribe(space.names, dict.fromkeys(space.names, Fraction(0)))
     bounds = [reader.polynomial(x, "constraint") for x in scribe.bounds(space)]
     waiting: list[Box] = [tuple(space.bounds.values())]
@@ -203,7 +203,7 @@ def _prove_returns(problem: SafetyProblem, inside: Point, limits: Limits) -> Non
     mdp = problem.mdp
     space = mdp.parameters
     scribe = Scribe(space.names, inside)
-    reader = checker.Conditions(len(space.names))
+    reader = checker.Conditions(len(space.names), checker.Work())
     bounds = [reader.polynomial(x, "constraint") for x in scribe.bounds(space)]
     known: list[checker.Polynomial] = []
     waiting: list[Box] = [tuple(space.bounds.values())]
@@ -255,7 +255,7 @@ def _evaluate(polynomial: checker.Polynomial, point: tuple[Fraction, ...]) -> Fr
 
 def _is_outside(space: ParameterSpace, box: Box) -> bool:
     """Whether a constraint is proven false on the whole box."""
-    reader = checker.Conditions(len(space.names))
+    reader = checker.Conditions(len(space.names), checker.Work())
     scribe = Scribe(space.names, dict.fromkeys(space.names, Fraction(0)))
     for written in scribe.bounds(space):
         opposite = {powers: -x for powers, x in reader.polynomial(written, "constraint").items()}

@@ -130,7 +130,7 @@ def _replaceable(problem: SafetyProblem) -> set[int]:
                 ):
                     continue
                 more = problem.data.weights[pair] - problem.data.weights[other]
-                reader = checker.Conditions(len(box))
+                reader = checker.Conditions(len(box), checker.Work())
                 read = reader.read(scribe.number(more), "data")
                 if mdp.rewards[pair] == mdp.rewards[other] and checker.proven(
                     read.top, False, box, []

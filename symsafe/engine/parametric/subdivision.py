@@ -164,7 +164,7 @@ class Subdivision:
     def _settle(self, cell: Cell) -> bool:
         family = self.prover.family
         for k, bound in enumerate(family.bounds):
-            opposite = checker.times(bound, family.conditions.constant(-checker.ONE).top)
+            opposite = {powers: -x for powers, x in bound.items()}
             if checker.proven(opposite, True, list(cell.box), []):
                 return self._mark(cell, k)
         for position, evidence in enumerate(self._pool[:_TRIED]):
