@@ -212,6 +212,41 @@ def refused(changed: Any) -> str:
     return caught.value.rule
 
 
+def small(seed: int) -> Any:
+    return document(random_bandit(seed, contexts=5, largest=9))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_stronger_than_the_radius_is_proven(seed: int) -> None:
+    """Not a little more from below or less from above, and not that the radius itself is safe."""
+    claim = small(seed)["claim"]
+    for change, rule in ((1, "bandit.3"), (-1, "bandit.1")):
+        changed = small(seed)
+        bound = str(Fraction(claim["upper"]) + Fraction(change, 10**12))
+        changed["claim"].update(lower=bound, upper=bound)
+        if change > 0 or Fraction(claim["upper"]):
+            assert refused(changed) == rule
+    epsilon = Fraction(claim["lower"])
+    if epsilon:
+        changed = small(seed)
+        del changed["evidence"]["choice"]
+        for at, rule in ((epsilon, "bandit.3"), (epsilon * Fraction(999, 1000), None)):
+            changed["claim"] = {"kind": "safe", "regret": claim["regret"], "epsilon": str(at)}
+            if rule:
+                assert refused(changed) == rule
+            else:
+                assert checker.check(changed).kind == "safe"
+
+
+@pytest.mark.parametrize("key", ["initial", "data"])
+def test_weights_below_0_are_refused(key: str) -> None:
+    """Wherever they stand."""
+    changed = small(0)
+    weights = changed["problem"][key].split()
+    changed["problem"][key] = " ".join([*weights[:-1], "-1"])
+    assert refused(changed) == "problem"
+
+
 def split_in_two() -> Any:
     """Context 0 loses 4 for 4 or 9 for 9, context 1 loses 5 for 6, context 2 loses 5 for 7.
 

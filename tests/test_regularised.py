@@ -456,6 +456,46 @@ def test_each_forgery_is_refused_by_its_rule(name: str) -> None:
     assert caught.value.rule == rule, caught.value
 
 
+@pytest.mark.parametrize("kind", EXACT)
+def test_no_certificate_proves_a_billionth_more(kind: str) -> None:
+    """The leaf that attains the radius is refused: its cost has no slack."""
+    for seed in range(12):
+        document = json.loads(radius(regularised(seed, kind)[0]).certificate.to_json())
+        claim = document["claim"]
+        more = str(Fraction(claim["upper"]) + Fraction(1, 10**9))
+        claim["lower"] = claim["upper"] = more
+        with pytest.raises(checker.Rejected) as caught:
+            checker.check(document)
+        assert caught.value.rule in ("dual.4", "gap.4"), seed
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_an_occupancy_below_0_is_refused_where_it_stands(kind: str) -> None:
+    """Also where it flows in and out as it should."""
+    document = json.loads(radius(regularised(1, kind)[0]).certificate.to_json())
+    visits = document["evidence"]["witness"]["occupancy"]
+    state = next(s for s, row in enumerate(visits) if len(row) > 1)
+    visits[state][0] = "-1/1000000"
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert caught.value.step == "evidence.witness.occupancy"
+    assert "least occupancy" in caught.value.reason
+
+
+def test_chi2_needs_a_reference_that_meets_whatever_is_reached() -> None:
+    """An action that the reference never takes is refused; a state that nobody meets is not."""
+    mdp = MDP.bandit({"s": {"good": 1, "bad": 0}, "t": {"good": 1, "bad": 0}}, initial={"s": 1})
+    data = DataDistribution.uniform(mdp)
+    problem = SafetyProblem(mdp, data, "1/2", None, Regularizer(mdp, "chi2", Fraction(1, 2)))
+    document = json.loads(radius(problem).certificate.to_json())
+    assert checker.check(document).regularised
+    document["problem"]["regularizer"]["reference"][0] = ["1", "0"]
+    document["digest"] = checker.digest(document["problem"])
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    assert "reference occupancy" in caught.value.reason
+
+
 GAP_FORGERIES: dict[str, tuple[Edit, str]] = {
     "kappa 0": (lambda g: g.update(kappa="0"), "gap"),
     "a negative price": (lambda g: g.update(price="-1"), "gap"),
