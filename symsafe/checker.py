@@ -1549,19 +1549,19 @@ Polynomial = dict[tuple[int, ...], Fraction]  # exponents of the parameters: coe
 Box = list[tuple[Fraction, Fraction]]
 
 
-def size(*polynomials: Polynomial) -> int:
+def longest(*polynomials: Polynomial) -> int:
     """Return how long the longest coefficient is, in the blocks that work is counted in."""
     return max((blocks(x) for p in polynomials for x in p.values()), default=1)
 
 
 def plus(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
-    work.spend((len(p) + len(q)) * size(p, q) ** 2, "evidence")
+    work.spend((len(p) + len(q)) * longest(p, q) ** 2, "evidence")
     total = p | {powers: p.get(powers, ZERO) + x for powers, x in q.items()}
     return {powers: x for powers, x in total.items() if x}
 
 
 def times(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
-    work.spend(20 * len(p) * len(q) * size(p, q) ** 2, "evidence")
+    work.spend(20 * len(p) * len(q) * longest(p, q) ** 2, "evidence")
     if len(p) * len(q) > MAX_TERMS:
         raise Malformed("problem", f"a product of polynomials with more than {MAX_TERMS} terms")
     total: Polynomial = {}

@@ -238,6 +238,20 @@ def test_nothing_stronger_than_the_radius_is_proven(seed: int) -> None:
                 assert checker.check(changed).kind == "safe"
 
 
+@pytest.mark.parametrize("core", [0, 2])
+@pytest.mark.parametrize("seed", range(25))
+def test_trees_with_several_multipliers_prove_no_more(
+    seed: int, core: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each leaf decides but a few contexts, and bounds the others by its multiplier."""
+    monkeypatch.setattr(bandit_tree, "_ROUNDS", ((core, 10_000),))
+    made = document(random_bandit(seed, contexts=14, largest=9))
+    assert checker.check(made).kind == "radius"
+    bound = str(Fraction(made["claim"]["upper"]) + Fraction(1, 10**12))
+    made["claim"].update(lower=bound, upper=bound)
+    assert refused(made) == "bandit.3"
+
+
 @pytest.mark.parametrize("key", ["initial", "data"])
 def test_weights_below_0_are_refused(key: str) -> None:
     """Wherever they stand."""
