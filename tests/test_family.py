@@ -879,3 +879,10 @@ def test_three_parameters_are_not_drawn() -> None:
     assert found.safe == 1
     with pytest.raises(UnsupportedError, match="not for 3"):
         plot_region(found)
+
+
+def test_products_of_polynomials_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their number of terms, which memory has to hold."""
+    monkeypatch.setattr(checker, "MAX_TERMS", 0)
+    with pytest.raises(checker.Malformed, match="product of polynomials"):
+        checker.check(small_certificate())

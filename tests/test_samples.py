@@ -297,3 +297,10 @@ def test_command_prints_what_to_add(tmp_path: Path) -> None:
     assert "add s: good 0, bad 21" in printed
     save_problem(SafetyProblem(mdp, data, 1, "1/2"), path)
     assert CliRunner().invoke(app, ["coverage", str(path), "--samples"]).exit_code == 1
+
+
+def test_cuts_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keeps bounds of all pairs."""
+    monkeypatch.setattr(checker, "MAX_WAITING", 0)
+    with pytest.raises(checker.Malformed, match="nodes that wait"):
+        checker.check(branched())
