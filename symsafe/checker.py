@@ -1654,7 +1654,7 @@ class Conditions:
     """What remains to be proven on a cell, with its place and rule; the reader of functions."""
 
     def __init__(self, count: int, work: Work) -> None:
-        self.count, self.work = count, work  # parameters
+        self.count, self.work = count, work  # how many parameters, where steps are counted
         self.zero, self.one = self.constant(ZERO), self.constant(ONE)
         self.found: dict[str, tuple[Polynomial, bool, str, str]] = {}  # strict or not, place, rule
 

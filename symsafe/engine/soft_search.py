@@ -155,6 +155,7 @@ class _Local:
         self.bad = float(question.bad_return)
         self.metric = question.problem.metric
         self.span = float(question.reward_range)
+        self.largest = 1e4 * (self.span + self.model.scale)  # error that is looked at
         self.values = np.zeros(len(self.model.initial))  # of the last reward: the next is near
         # Two actions of a state, the chance that they are compared, and the gap of their rewards.
         rows = question.mdp.pair_ranges
@@ -177,9 +178,9 @@ class _Local:
         return float(self.chance @ (found - self.preferred * more))
 
     def affordable(self, errors: Floats, cost: float) -> float:
-        """Return the multiple of errors that has this cost, to some digits."""
+        """Return the multiple of errors that has this cost, to some digits; inf if beyond all."""
         one = self.cost(errors)
-        if one <= 0:
+        if one <= 1e-30 * cost:
             return np.inf
         if self.metric == "mse":
             return float(np.sqrt(cost / one))
@@ -197,9 +198,11 @@ class _Local:
 
     def cheaper(self, errors: Floats, cost: float) -> tuple[Floats, float] | None:
         """Return the least multiple of errors that is bad, if it costs less, and its cost."""
-        most = self.affordable(errors, cost) if cost < np.inf else cost
-        if most < np.inf and self.excess(most * errors) > 0:
-            return None
+        if cost < np.inf:
+            factor = self.affordable(errors, cost)
+            size = factor * float(np.abs(errors).max())
+            if size <= self.largest and self.excess(factor * errors) > 0:
+                return None
         found = self.scaled(errors)
         if found is None or (new := self.cost(found)) >= cost * (1 - 1e-12):
             return None
@@ -238,7 +241,7 @@ class _Local:
             return None
         while below > 0:
             low, high, above = high, 2 * high, below
-            if high * float(np.abs(errors).max()) > 1e4 * (self.span + self.model.scale):
+            if high * float(np.abs(errors).max()) > self.largest:
                 return None
             below = self.excess(high * errors)
         for _ in range(60):  # the Illinois method
