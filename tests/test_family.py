@@ -664,16 +664,25 @@ def test_the_problem_itself_must_be_well_formed() -> None:
 
 
 LONG = 10**3000
-LABORIOUS: dict[str, list[Any]] = {
-    "sums of quotients": [[[["1", 0]], [[str(i), 0], ["1", 1]]] for i in range(2, 30)],
-    "sums of long numbers": [[[[f"1/{LONG + i}", i]], [["1", 0]]] for i in range(30)],
-    "a monomial in pieces": [[[[f"1/{LONG + i}", 0] for i in range(9)], [["1", 0]]]],
+LABORIOUS: dict[str, tuple[list[Any], str]] = {
+    "sums of quotients": (
+        [[[["1", 0]], [[str(i), 0], ["1", 1]]] for i in range(2, 30)],
+        "evidence",
+    ),
+    "sums of long numbers": (
+        [[[[f"1/{LONG + i}", i]], [["1", 0]]] for i in range(30)],
+        "evidence",
+    ),
+    "a monomial in pieces": (
+        [[[[f"1/{LONG + i}", 0] for i in range(9)], [["1", 0]]]],
+        "problem.data[0][0]",
+    ),
 }
 
 
-@pytest.mark.parametrize("data", LABORIOUS.values(), ids=LABORIOUS)
+@pytest.mark.parametrize(("data", "step"), LABORIOUS.values(), ids=LABORIOUS)
 def test_arithmetic_of_functions_is_counted(
-    data: list[Any], monkeypatch: pytest.MonkeyPatch
+    data: list[Any], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It refuses what would grow beyond the limit of work before it has grown."""
     monkeypatch.setattr(checker, "MAX_WORK", 3_000)
@@ -686,7 +695,7 @@ def test_arithmetic_of_functions_is_counted(
     with pytest.raises(checker.Malformed) as caught:
         checker.check(document)
     assert "steps of work" in caught.value.reason
-    assert caught.value.step in ("evidence", "problem.data[0][0]")
+    assert caught.value.step == step
 
 
 def test_claims_out_of_range_are_refused() -> None:
