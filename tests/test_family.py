@@ -892,6 +892,7 @@ def test_three_parameters_are_not_drawn() -> None:
 
 def test_products_of_polynomials_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """By their number of terms, which memory has to hold."""
+    document = small_certificate()
     monkeypatch.setattr(checker, "MAX_TERMS", 0)
     with pytest.raises(checker.Malformed, match="product of polynomials"):
-        checker.check(small_certificate())
+        checker.check(document)
