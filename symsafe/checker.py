@@ -1059,10 +1059,10 @@ class Soft:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A piece of a curve: its ends (T, v), bounds of the weights w from both sides, bad pairs."""
+    """A piece of a curve: its ends (T, v), at each of them bounds of w (R - T); its bad pairs."""
 
-    ends: tuple[tuple[Fraction, Fraction], ...]
-    weights: dict[tuple[int, bool], Fraction]
+    ends: list[tuple[Fraction, Fraction]]
+    gains: list[dict[tuple[int, bool], Fraction]]
     bad: list[int]
 
 
@@ -1134,7 +1134,11 @@ class CurveTree(Tree):
                 good = set(pairs).difference(bad)
                 price = number(body["price"], f"{at}.price")
                 need(price, "at least", ZERO, f"{at}.price", "curves.6", "price")
-                cut = Cut((start, end), weights, bad)
+                gains = [
+                    {(p, up): w * (problem.reward[p] - t) for (p, up), w in weights.items()}
+                    for t, _ in (start, end)
+                ]
+                cut = Cut([start, end], gains, bad)
                 self.unraised(cut, good, price, at)
                 for p in bad:
                     mine = [x for q, x in raises if q == p]
@@ -1170,14 +1174,11 @@ class CurveTree(Tree):
 
     def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
         """Verify that lowering good actions alone costs a piece."""
-        problem, soft = self.problem, self.soft
-        for t, v in cut.ends:
-            found = ZERO
-            for q in cut.bad:
-                found -= price * cut.weights[q, True] * (t - problem.reward[q])
+        for (_, v), gains in zip(cut.ends, cut.gains, strict=True):
+            found = price * sum(gains[q, True] for q in cut.bad)
             for q in good:
-                found += self.saved(q, price * cut.weights[q, False] * (problem.reward[q] - t))
-            need(soft.scale * found, "at least", v, step, "curves.6", "cost")
+                found += self.saved(q, price * gains[q, False])
+            need(self.soft.scale * found, "at least", v, step, "curves.6", "cost")
 
     def saved(self, p: int, u: Fraction) -> Fraction:
         """Return a bound from below of phi, the least -D log y + u y over 0 < y <= 1."""
@@ -1197,32 +1198,33 @@ class CurveTree(Tree):
         step: str,
     ) -> None:
         """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
-        problem, soft, middle = self.problem, self.soft, sum(raises, ZERO) / 2
-        problem.spend(2 * len(cut.weights) * blocks(price), step)
-        for (t, v), x in product(cut.ends, raises):
-            lift = ONE if tilted else soft.exp(x, True)
-            fall = soft.exp(-x, True) if tilted else ONE
-            found = problem.data[p] * x
-            for q in {q for q, _ in cut.weights}:
-                gap, data = problem.reward[q] - t, problem.data[q]
-                low, high = (price * cut.weights[q, up] for up in (False, True))
-                if q in cut.bad:
-                    found += high * gap * (lift if q == p else fall)
-                elif not tilted:
-                    found += self.saved(q, low * gap) if q in lowered else low * gap
-                elif (
-                    q in lowered
-                    and high * (problem.reward[q] - cut.ends[0][0]) * soft.exp(-raises[0], True)
-                    > data
-                ):
-                    u = low * gap * soft.exp(-middle, False)
-                    tilt = min(u, data) if x < middle else data
-                    found += self.saved(q, u) + tilt * (middle - x)
-                else:
-                    up = x > 1 + middle  # where the tangent is below 0
-                    size = (high if up else low) * soft.exp(-middle, up)
-                    found += size * gap * (1 + middle - x)
-            need(soft.scale * found, "at least", v, step, "curves.5", "cost")
+        soft, data, middle = self.soft, self.problem.data, sum(raises, ZERO) / 2
+        self.problem.spend(4 * len(cut.gains[0]) * blocks(price), step)
+        good = {q for q, _ in cut.gains[0]}.difference(cut.bad)
+        eased, sloped = dict[bool, Fraction](), set[int]()
+        if tilted:
+            most = price * soft.exp(-raises[0], True)
+            sloped = {q for q in lowered if most * cut.gains[0][q, True] > data[q]}
+            for up in {False, raises[1] > 1 + middle}:
+                eased[up] = price * soft.exp(-middle, up)
+        for (_, v), gains in zip(cut.ends, cut.gains, strict=True):
+            rest = sum((gains[q, True] for q in cut.bad if q != p), ZERO)
+            flat = ZERO  # what does not depend on x
+            for q in good if not tilted else ():
+                gain = price * gains[q, False]
+                flat += self.saved(q, gain) if q in lowered else gain
+            for x in raises:
+                lift, fall = (ONE, soft.exp(-x, True)) if tilted else (soft.exp(x, True), ONE)
+                found = flat + data[p] * x + price * (lift * gains[p, True] + fall * rest)
+                for q in good if tilted else ():
+                    if q in sloped:
+                        u = eased[False] * gains[q, False]
+                        tilt = min(u, data[q]) if x < middle else data[q]
+                        found += self.saved(q, u) + tilt * (middle - x)
+                    else:
+                        up = x > 1 + middle  # where the tangent is below 0
+                        found += eased[up] * gains[q, up] * (1 + middle - x)
+                need(soft.scale * found, "at least", v, step, "curves.5", "cost")
 
     def cut(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "point", "below", "above"), step)

@@ -133,8 +133,8 @@ def random_set(seed: int, mdp: MDP) -> DataSet:
 
 @pytest.mark.parametrize("block", range(8))
 def test_critical_epsilon_equals_the_programme_over_the_matrix(block: int) -> None:
-    """On 120 random instances, over sets of all kinds; zeros in the optimal D are allowed."""
-    for seed in range(15 * block, 15 * (block + 1)):
+    """On 72 random instances, over sets of all kinds; zeros in the optimal D are allowed."""
+    for seed in range(9 * block, 9 * (block + 1)):
         problem = to_problem(random_instance(seed))
         among = random_set(seed, problem.mdp)
         expected = greatest(problem, among)

@@ -118,8 +118,8 @@ def arms(
 
 @pytest.mark.parametrize("block", range(6))
 def test_no_random_search_beats_the_certified_bounds(block: int) -> None:
-    """On 120 problems; and the search comes as near as its own accuracy."""
-    for seed in range(20 * block, 20 * (block + 1)):
+    """On 60 problems; and the search comes as near as its own accuracy."""
+    for seed in range(10 * block, 10 * (block + 1)):
         problem = random_problem(seed)
         verdict, span = radius(problem), float(Question.of(problem).reward_range)
         found = least_cost(to_bandit(problem), seed) / span
@@ -142,7 +142,7 @@ def test_no_random_search_beats_the_bounds_in_other_metrics(seed: int, metric: s
     assert verdict.upper <= found * 1.1 + 1e-6
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))
 def test_decisions_on_either_side_of_the_radius(seed: int) -> None:
     """A millionth below the bounds is safe, a millionth above unsafe."""
     problem = random_problem(1000 + seed)

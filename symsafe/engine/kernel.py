@@ -74,7 +74,10 @@ PRICES = (0.001, 0.0025, 0.0063, 0.016, 0.04, 0.1, 0.25, 0.63, 1.6, 4.0, 10.0, 2
 _TINY = 1e-9
 _MARGIN = 1e-5
 _RETURN = 2e-6
-_SWEEPS, _FEW_SWEEPS, _FEWEST_SWEEPS = 24, 4, 3
+# From arrays, as numba compiles a function anew for each literal that it is called with.
+_SWEEPS, _FEW_SWEEPS, _FEWEST_SWEEPS = np.array([24, 4, 3])
+_TRIES, _OUTER_TRIES, _FEW_TRIES, _FEWEST_TRIES = np.array([8, 6, 4, 3])
+_NOWHERE: Any = np.int64(-1)
 _PATIENCE = 24
 _STEEP = 6.0
 
@@ -750,7 +753,7 @@ def couple(
 ) -> float:
     """Return the multiplier that makes the bound of a leaf `enough`, or -1 if none was found."""
     _resume(m, lp, basis)
-    bound, kappa = _couple(m, lp, allowed, _forced(m, allowed), visits, guess, enough, 6)
+    bound, kappa = _couple(m, lp, allowed, _forced(m, allowed), visits, guess, enough, _OUTER_TRIES)
     return kappa if bound >= enough else -1.0
 
 
@@ -896,7 +899,14 @@ def _hopeless(
         if steps.gone[step, p]:
             _inside(m, allowed, _only(pairs, p), s, inside)
             bound, kappa = _couple(
-                m, lp, inside, _forced(m, inside), visits, steps.kappa[p], enough * (1 + _MARGIN), 3
+                m,
+                lp,
+                inside,
+                _forced(m, inside),
+                visits,
+                steps.kappa[p],
+                enough * (1 + _MARGIN),
+                _FEWEST_TRIES,
             )
             if not _closes(bound, kappa, enough, tight):
                 return False
@@ -974,7 +984,14 @@ def _replay(
         return _least(m, after, m.worst) > m.bad + _RETURN, 0.0, 0.0
     _bounded(m, base, after, steps.last[0], visits)
     bound, kappa = _couple(
-        m, lp, after, _forced(m, after), visits, steps.last[0], enough * (1 + _MARGIN), 4
+        m,
+        lp,
+        after,
+        _forced(m, after),
+        visits,
+        steps.last[0],
+        enough * (1 + _MARGIN),
+        _FEW_TRIES,
     )
     return _closes(bound, kappa, enough, tight), bound, kappa
 
@@ -1016,7 +1033,7 @@ def _expand(
     _copy(pool.top[node], lp.top)
     if not _factor(m, lp):
         _start(m, lp, m.worst)
-    count, phase, ended, chosen = 0, 0, OPEN, -1
+    count, phase, ended, chosen = 0, 0, OPEN, _NOWHERE
     bound, kappa = pool.bound[node], pool.kappa[node]
     while ended == OPEN:
         # No policy is bad.
@@ -1032,7 +1049,9 @@ def _expand(
                 _copy(reach[s], base[s])
         visited(m, allowed, reach, bounded)
         priced(m, allowed, reach, value, kappa, _FEWEST_SWEEPS, bounded, paid)
-        bound, kappa = _couple(m, lp, allowed, forced, bounded, kappa, enough * (1 + _MARGIN), 8)
+        bound, kappa = _couple(
+            m, lp, allowed, forced, bounded, kappa, enough * (1 + _MARGIN), _TRIES
+        )
         if kappa > 0.0 and 0.999 * tight < bound < enough * (1 + _MARGIN):
             # At kappa = 0 the bound is exact, so it may close what no margin can.
             _box(m, lp, allowed, forced, bounded, 0.0)
@@ -1072,7 +1091,7 @@ def _expand(
         _box(m, lp, allowed, forced, bounded, kappa)
         _dual(m, lp)
         _save(lp, kept)
-        lightest, chosen = np.inf, -1
+        lightest, chosen = np.inf, _NOWHERE
         gap = max(enough - bound, 1e-9 * enough)
         _hopes(m, lp, allowed, forced, bounded, kappa, hopes)
         for s in range(states):
@@ -1103,7 +1122,14 @@ def _expand(
                     _copy(forced, taken)
                     taken[p] = True
                     found, at = _couple(
-                        m, lp, inside, taken, bounded, kappa, enough * (1 + _MARGIN), 3
+                        m,
+                        lp,
+                        inside,
+                        taken,
+                        bounded,
+                        kappa,
+                        enough * (1 + _MARGIN),
+                        _FEWEST_TRIES,
                     )
                     _save(kept, lp)
                     if found > bound:
