@@ -252,6 +252,47 @@ def test_trees_with_several_multipliers_prove_no_more(
     assert refused(made) == "bandit.3"
 
 
+def random_tree(random: Random, actions: list[int]) -> list[object]:
+    """Splits, and leaves with any multiplier and any core."""
+    tree: list[object] = []
+    pending: list[dict[int, tuple[int, int]]] = [{}]
+    while pending:
+        allowed = pending.pop()
+        ranges = [allowed.get(s, (0, count)) for s, count in enumerate(actions)]
+        wide = [s for s, (first, last) in enumerate(ranges) if last - first > 1]
+        if wide and len(tree) < 8 and random.random() < 1 / 3:
+            s = random.choice(wide)
+            first, last = ranges[s]
+            place = random.randrange(first + 1, last)
+            tree.append([s, place])
+            pending += [{**allowed, s: (place, last)}, {**allowed, s: (first, place)}]
+        else:
+            core = random.sample(range(len(actions)), random.randint(0, len(actions)))
+            kappa = random.choice([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40])
+            tree.append(" ".join(map(str, [kappa, *core])))
+    return tree
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_both_checkers_agree_on_what_a_tree_proves(block: int) -> None:
+    """600 trees that no search made, each with claims from nothing up to the radius."""
+    accepted = 0
+    for seed in range(200 * block, 200 * (block + 1)):
+        random = Random(seed)
+        made = document(random_bandit(seed, contexts=random.randint(1, 6), largest=9))
+        actions = [int(x) for x in made["problem"]["actions"].split()]
+        made["evidence"].update(bits=random.choice([0, 1, 2, 3]), tree=random_tree(random, actions))
+        radius = Fraction(made["claim"]["upper"])
+        for share in range(7):
+            made["claim"]["lower"] = str(radius * Fraction(share, 6))
+            if second_checker.verdict(made)[0] == "accepted":
+                checker.check(made)
+                accepted += 1
+            else:
+                assert refused(made) == "bandit.3"
+    assert 600 < accepted < 1000
+
+
 @pytest.mark.parametrize("key", ["initial", "data"])
 def test_weights_below_0_are_refused(key: str) -> None:
     """Wherever they stand."""
