@@ -204,8 +204,24 @@ def nodes(document: dict[str, Any]) -> list[Any]:
     return document["evidence"]["cuts"]["nodes"]
 
 
+def turned(document: dict[str, Any]) -> None:
+    """A cut that the counts meet by far already, with a multiplier that turns it round."""
+    witness = {"reward": [["11", "12", "1/2"]], "policy": [["0", "1", "0"]]}
+    document["evidence"]["cuts"]["witnesses"].append(
+        witness | {"value": ["12"], "policy_value": ["0"]}
+    )
+    nodes(document)[0].update(weights=[[1, "-1/2"]])
+
+
 FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "more samples needed": (lambda d: d["claim"].update(lower="99"), "fewest.3"),
+    "one more needed": (lambda d: d["claim"].update(lower="3"), "fewest.3"),
+    "a multiplier that proves one less": (
+        lambda d: nodes(d)[0].update(weights=[[0, "1/8"]]),
+        "fewest.3",
+    ),
+    "a cut turned round": (turned, "fewest.3"),
+    "a multiplier of three parts": (lambda d: nodes(d)[0].update(weights=[[0, "1", 0]]), "format"),
     "fewer suffice": (lambda d: d["claim"].update(upper="0"), "fewest.1"),
     "samples that do not suffice": (
         lambda d: (
@@ -257,6 +273,14 @@ def test_both_sides_of_a_cut_are_later_nodes_of_their_own(ends: tuple[int, int])
     nodes(document)[0]["cut"][3:] = ends
     with pytest.raises(checker.Rejected):
         checker.check(document)
+
+
+@pytest.mark.parametrize("multiplier", ["129/1024", "1/4", "1"])
+def test_a_multiplier_above_an_eighth_proves_two_samples(multiplier: str) -> None:
+    """The cut is 4 b - a - c >= 8, so that 8 times the multiplier has to exceed 1."""
+    document = copy.deepcopy(CERTIFICATE)
+    nodes(document)[0].update(weights=[[0, multiplier]])
+    assert checker.check(document).lower == 2
 
 
 def test_samples_need_counts_and_a_tolerance() -> None:
