@@ -263,6 +263,11 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
         lambda d: d["claim"].update(upper="0"),
         "distribution",
     ),
+    "a distance a quarter less": (
+        "nearest",
+        lambda d: d["claim"].update(upper=str(Fraction(d["claim"]["upper"]) * Fraction(3, 4))),
+        "distribution",
+    ),
     "weights that do not sum to one": (
         "mixture",
         lambda d: cover(d).update(weights=["2"] * len(cover(d)["weights"])),
@@ -341,6 +346,18 @@ def test_each_forgery_is_refused_by_its_rule(name: str) -> None:
     with pytest.raises(checker.Rejected) as caught:
         checker.check(document)
     assert caught.value.rule == rule, caught.value
+
+
+@pytest.mark.parametrize("factor", ["2", "1/3"])
+def test_a_row_and_its_multiple_are_the_same(factor: str) -> None:
+    """With multipliers that are smaller by as much."""
+    document = copy.deepcopy(CERTIFICATES["critical"])
+    for row in document["claim"]["set"]["rows"]:
+        row["bound"] = str(Fraction(row["bound"]) * Fraction(factor))
+        for entry in row["flow"]:
+            entry[2] = str(Fraction(entry[2]) * Fraction(factor))
+    cover(document)["rows"] = [str(Fraction(y) / Fraction(factor)) for y in cover(document)["rows"]]
+    checker.check(document)
 
 
 def test_claims_about_sets_have_no_regularizer() -> None:

@@ -139,6 +139,8 @@ def certificates() -> dict[str, dict[str, Any]]:
     mdp = MDP.bandit({"s": {"a": 1, "b": 0}})
     tight = DataSet.bounded(mdp, minimum={"s": {"a": "1/4"}}, maximum={"s": {"a": "3/4"}})
     alone = SafetyProblem(mdp, DataDistribution.uniform(mdp), 1, "1/5")
+    double = MDP.bandit({"s": {"a": 2, "b": 0}})
+    twice = SafetyProblem(double, DataDistribution.uniform(double), 1, "1/5")
     rows = (
         DataRow({0: Fraction(1), 1: Fraction(-2)}, "at most", Fraction(1, 4)),
         DataRow({0: Fraction(-2), 1: Fraction(1)}, "at most", Fraction(1, 4)),
@@ -146,6 +148,7 @@ def certificates() -> dict[str, dict[str, Any]]:
     found = {
         "all-safe": decide_all(problem, among),
         "tight": decide_all(alone, tight),
+        "range 2": decide_all(twice, replace(tight, mdp=twice.mdp)),
         "rows": decide_all(replace(alone, epsilon="1/10"), DataSet(mdp, rows)),
         "mixture": decide_all(problem, mixed),
         "some-unsafe": decide_all(replace(problem, epsilon="2/5"), among),
@@ -185,6 +188,11 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
     "a greater tolerance": (
         "all-safe",
         lambda d: d["claim"].update(epsilon="3/8"),
+        "circulation.4",
+    ),
+    "a tolerance that the range doubles": (
+        "range 2",
+        lambda d: d["claim"].update(epsilon="1/4"),
         "circulation.4",
     ),
     "a larger set": ("tight", lambda d: d["claim"]["set"].update(rows=[]), "circulation.2"),
@@ -255,6 +263,18 @@ def test_each_forgery_is_refused_by_its_rule(name: str) -> None:
     with pytest.raises(checker.Rejected) as caught:
         checker.check(document)
     assert caught.value.rule == rule, caught.value
+
+
+@pytest.mark.parametrize("factor", ["2", "1/3"])
+@pytest.mark.parametrize("name", ["tight", "rows", "all-safe"])
+def test_a_row_and_its_multiple_are_the_same(name: str, factor: str) -> None:
+    """The same cells prove the claim."""
+    document = copy.deepcopy(CERTIFICATES[name])
+    for row in document["claim"]["set"]["rows"]:
+        row["bound"] = str(Fraction(row["bound"]) * Fraction(factor))
+        for entry in row["flow"]:
+            entry[2] = str(Fraction(entry[2]) * Fraction(factor))
+    checker.check(document)
 
 
 def test_a_limit_on_cells_or_time_leaves_the_answer_unknown() -> None:
