@@ -274,31 +274,42 @@ def random_tree(random: Random, actions: list[int]) -> list[object]:
     return tree
 
 
+def judge(seed: int) -> None:
+    """Both checkers find the same greatest bound that a random tree proves."""
+    random = Random(seed)
+    made = document(random_bandit(seed, contexts=random.randint(1, 8), largest=9))
+    problem = {key: [int(x) for x in value.split()] for key, value in made["problem"].items()}
+    tree = random_tree(random, problem["actions"])
+    made["evidence"].update(bits=random.choice([0, 0, 1, 3]), tree=tree)
+    unit = sum(problem["data"]) * (max(problem["reward"]) - min(problem["reward"]))
+    radius = int(Fraction(made["claim"]["upper"]) * unit)
+    proven, beyond = -1, radius + 1
+    while beyond - proven > 1:
+        middle = (proven + beyond) // 2
+        made["claim"]["lower"] = str(Fraction(middle, unit))
+        if second_checker.verdict(made)[0] == "accepted":
+            proven = middle
+        else:
+            beyond = middle
+    if proven >= 0:  # else the multipliers prove nothing at all
+        made["claim"]["lower"] = str(Fraction(proven, unit))
+        checker.check(made)
+    if beyond <= radius:
+        made["claim"]["lower"] = str(Fraction(beyond, unit))
+        assert refused(made) == "bandit.3", seed
+
+
 @pytest.mark.parametrize("block", range(60))
 def test_both_checkers_agree_on_what_a_tree_proves(block: int) -> None:
-    """Of 600 trees that no search made, each with the greatest bound that it proves."""
+    """Of 600 trees that no search made."""
     for seed in range(10 * block, 10 * (block + 1)):
-        random = Random(seed)
-        made = document(random_bandit(seed, contexts=random.randint(1, 8), largest=9))
-        problem = {key: [int(x) for x in value.split()] for key, value in made["problem"].items()}
-        tree = random_tree(random, problem["actions"])
-        made["evidence"].update(bits=random.choice([0, 0, 1, 3]), tree=tree)
-        unit = sum(problem["data"]) * (max(problem["reward"]) - min(problem["reward"]))
-        radius = int(Fraction(made["claim"]["upper"]) * unit)
-        proven, beyond = -1, radius + 1
-        while beyond - proven > 1:
-            middle = (proven + beyond) // 2
-            made["claim"]["lower"] = str(Fraction(middle, unit))
-            if second_checker.verdict(made)[0] == "accepted":
-                proven = middle
-            else:
-                beyond = middle
-        if proven >= 0:  # else the multipliers prove nothing at all
-            made["claim"]["lower"] = str(Fraction(proven, unit))
-            checker.check(made)
-        if beyond <= radius:
-            made["claim"]["lower"] = str(Fraction(beyond, unit))
-            assert refused(made) == "bandit.3", seed
+        judge(seed)
+
+
+@pytest.mark.parametrize("seed", [867, 3947])
+def test_contexts_outside_of_a_tree_move_in_the_order_of_their_slopes(seed: int) -> None:
+    """One that comes late moves early; one moves twice within a unit of the multiplier."""
+    judge(seed)
 
 
 @pytest.mark.parametrize("key", ["initial", "data"])
@@ -381,6 +392,13 @@ def test_each_claim_has_its_own_evidence(kind: str, missing: str) -> None:
         del changed["evidence"]["choice"]
         assert checker.check(changed).kind == "safe"
     del changed["evidence"][missing]
+    assert refused(changed) == "format"
+
+
+def test_a_choice_has_an_action_of_each_context() -> None:
+    """One beyond the last is refused."""
+    changed = split_in_two()
+    changed["evidence"]["choice"] = "3 1 1"
     assert refused(changed) == "format"
 
 
