@@ -57,6 +57,7 @@ _SUITES = (
     "test_samples.py::test_each_forgery_is_refused_by_its_rule",
     "test_samples.py::test_both_sides_of_a_cut_are_later_nodes_of_their_own",
     "test_samples.py::test_a_multiplier_above_an_eighth_proves_two_samples",
+    "test_samples.py::test_cuts_that_wait_are_bounded",
     "test_regularised.py::test_each_forgery_is_refused_by_its_rule",
     "test_regularised.py::test_each_forged_gap_is_refused_by_its_rule",
     "test_regularised.py::test_no_certificate_proves_a_billionth_more",

@@ -213,6 +213,19 @@ def turned(document: dict[str, Any]) -> None:
     nodes(document)[0].update(weights=[[1, "-1/2"]])
 
 
+def grown(*tree: Any, lower: str = "2") -> Callable[[dict[str, Any]], None]:
+    """Return what puts another tree of cuts into the certificate."""
+
+    def edit(document: dict[str, Any]) -> None:
+        document["claim"].update(lower=lower)
+        document["evidence"]["cuts"]["nodes"] = list(tree)
+
+    return edit
+
+
+BY_THE_CUT, BY_THE_CELL = {"weights": [[0, "1"]]}, {"weights": []}
+
+
 FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "more samples needed": (lambda d: d["claim"].update(lower="99"), "fewest.3"),
     "one more needed": (lambda d: d["claim"].update(lower="3"), "fewest.3"),
@@ -221,6 +234,29 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "fewest.3",
     ),
     "a cut turned round": (turned, "fewest.3"),
+    "a cut that skips a number": (
+        grown({"cut": [0, 1, "1", 1, 2]}, BY_THE_CUT, BY_THE_CELL, lower="3"),
+        "fewest.3",
+    ),
+    "a cut at half a sample": (
+        grown({"cut": [0, 1, "3/2", 1, 2]}, BY_THE_CUT, BY_THE_CELL, lower="3"),
+        "format",
+    ),
+    "a cut of six parts": (
+        grown({"cut": [0, 1, "1", 1, 2, 3]}, BY_THE_CUT, BY_THE_CELL),
+        "format",
+    ),
+    "one node for both sides": (grown({"cut": [0, 1, "1", 1, 1]}, BY_THE_CELL), "cut"),
+    "a side that is its own cut": (grown({"cut": [0, 1, "1", 0, 1]}, BY_THE_CELL), "cut"),
+    "a node of two cuts": (
+        grown(
+            {"cut": [0, 1, "1", 1, 2]},
+            {"cut": [0, 0, "1", 2, 3]},
+            BY_THE_CUT,
+            BY_THE_CUT,
+        ),
+        "cut",
+    ),
     "a multiplier of three parts": (lambda d: nodes(d)[0].update(weights=[[0, "1", 0]]), "format"),
     "fewer suffice": (lambda d: d["claim"].update(upper="0"), "fewest.1"),
     "samples that do not suffice": (
