@@ -1059,9 +1059,9 @@ class Soft:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A piece of a curve: its ends (T, v), at each of them bounds of w (R - T); its bad pairs."""
+    """A piece of a curve: v at its ends, and bounds of w (R - T) there; its bad pairs."""
 
-    ends: list[tuple[Fraction, Fraction]]
+    costs: list[Fraction]
     gains: list[dict[tuple[int, bool], Fraction]]
     bad: list[int]
 
@@ -1138,7 +1138,7 @@ class CurveTree(Tree):
                     {(p, up): w * (problem.reward[p] - t) for (p, up), w in weights.items()}
                     for t, _ in (start, end)
                 ]
-                cut = Cut([start, end], gains, bad)
+                cut = Cut([start[1], end[1]], gains, bad)
                 self.unraised(cut, good, price, at)
                 for p in bad:
                     mine = [x for q, x in raises if q == p]
@@ -1160,8 +1160,7 @@ class CurveTree(Tree):
         stops = [number(x, f"{step}.ends") for x in items(body["ends"], f"{step}.ends")]
         entries = items(body["prices"], f"{step}.prices", len(stops))
         reach = self.soft.scale * problem.data[p] * (stops[-1] if stops else ZERO)
-        most = max(v for _, v in cut.ends)
-        need(reach, "at least", most, step, "curves.4", "cost at the last end")
+        need(reach, "at least", max(cut.costs), step, "curves.4", "cost at the last end")
         last = ZERO
         tilted = {index(j, len(stops), step) for j in items(body["tilted"], f"{step}.tilted")}
         for j, (stop, entry) in enumerate(zip(stops, entries, strict=True)):
@@ -1174,7 +1173,7 @@ class CurveTree(Tree):
 
     def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
         """Verify that lowering good actions alone costs a piece."""
-        for (_, v), gains in zip(cut.ends, cut.gains, strict=True):
+        for v, gains in zip(cut.costs, cut.gains, strict=True):
             found = price * sum(gains[q, True] for q in cut.bad)
             for q in good:
                 found += self.saved(q, price * gains[q, False])
@@ -1207,7 +1206,7 @@ class CurveTree(Tree):
             sloped = {q for q in lowered if most * cut.gains[0][q, True] > data[q]}
             for up in {False, raises[1] > 1 + middle}:
                 eased[up] = price * soft.exp(-middle, up)
-        for (_, v), gains in zip(cut.ends, cut.gains, strict=True):
+        for v, gains in zip(cut.costs, cut.gains, strict=True):
             rest = sum((gains[q, True] for q in cut.bad if q != p), ZERO)
             flat = ZERO  # what does not depend on x
             for q in good if not tilted else ():
