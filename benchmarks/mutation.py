@@ -63,6 +63,8 @@ _SUITES = (
     "test_regularised.py::test_no_certificate_proves_a_billionth_more",
     "test_regularised.py::test_an_occupancy_below_0_is_refused_where_it_stands",
     "test_regularised.py::test_chi2_needs_a_reference_that_meets_whatever_is_reached",
+    "test_kl.py::test_both_checkers_agree_on_what_a_curve_proves",
+    "test_kl.py::test_a_tilted_box_takes_the_lesser_slope",
     "test_kl.py::test_corrupted_evidence_is_refused",
     "test_kl.py::test_problems_out_of_place_are_refused",
     "test_kl.py::test_flows_of_both_signs_in_a_state_that_is_never_met_are_refused",

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+import second_checker
 from flint import arb, ctx, fmpq
 from instances import shares
 from kl_oracle import Bandit, least_cost
@@ -658,6 +659,91 @@ def test_corrupted_evidence_is_refused(valid: dict[str, dict[str, Any]], number:
     with pytest.raises(checker.Rejected) as caught:
         checker.check(document)
     assert caught.value.rule == rule
+
+
+def alter(random: Random, document: dict[str, Any]) -> list[str]:
+    """Let one point of a curve have a cost, and alter a raise near it; return that point.
+
+    A box becomes wider, is tilted or not, and has another price.
+    """
+    curves = document["evidence"]["curves"]
+    pieces = [(c, i) for c, curve in enumerate(curves) for i in range(len(curve["pieces"]))]
+    c, i = random.choice([(c, i) for c, i in pieces if curves[c]["pieces"][i]["raises"]])
+    chosen = random.choice([k for k in (i, i + 1) if Fraction(curves[c]["points"][k][1]) > 0])
+    for d, curve in enumerate(curves):
+        curve["points"] = [
+            [t, v if (d, k) == (c, chosen) else "0"] for k, (t, v) in enumerate(curve["points"])
+        ]
+        for k, piece in enumerate(curve["pieces"]):
+            if (d, k) not in ((c, chosen - 1), (c, chosen)):
+                piece["raises"] = []
+    raised = random.choice(curves[c]["pieces"][i]["raises"])
+    j = random.randrange(len(raised["ends"]))
+    last = min(j + random.choice([0, 1, 2, 3, 99]), len(raised["ends"]) - 1)
+    del raised["ends"][j:last], raised["prices"][j + 1 : last + 1]
+    raised["prices"][j] = str(Fraction(raised["prices"][j]) * Fraction(random.randint(2, 16), 8))
+    raised["tilted"] = [k for k in raised["tilted"] if k < j] + random.choice([[], [j]])
+    if random.random() < 1 / 8:
+        raised["lowered"] = raised["lowered"][1:]
+    point: list[str] = curves[c]["points"][chosen]
+    return point
+
+
+WITHOUT_RAISES = {1, 9, 11, 12, 14, 16, 18, 25, 28}
+
+
+@pytest.mark.parametrize("seed", sorted(set(range(30)) - WITHOUT_RAISES))
+def test_both_checkers_agree_on_what_a_curve_proves(seed: int) -> None:
+    """The greatest cost of a point that altered boxes prove, four times a problem."""
+    random, verdict = Random(seed), radius(random_problem(seed))
+    assert verdict.certificate is not None
+    for _ in range(4):
+        document = json.loads(verdict.certificate.to_json())
+        document["claim"]["lower"] = "0"
+        document["evidence"]["tree"] = [{"multiplier": "0"}]
+        point = alter(random, document)
+        cost = Fraction(point[1])
+        proven, beyond, near = ZERO, 2 * cost, cost / 2**16
+        while beyond - proven > near:
+            point[1] = str((proven + beyond) / 2)
+            if second_checker.verdict(document)[0] == "accepted":
+                proven = Fraction(point[1])
+            else:
+                beyond = Fraction(point[1])
+        point[1] = str(beyond + near)
+        with pytest.raises(checker.Rejected, match="curves"):
+            checker.check(document)
+        if proven > near:
+            point[1] = str(proven - near)
+            checker.check(document)
+
+
+def test_a_tilted_box_takes_the_lesser_slope() -> None:
+    """Where an action is lowered at the start of the box, but not in its middle.
+
+    The box proves 2u with u = 2/5 exp(-1) = 0.1471..., which is below D = 1/5; it would prove
+    u + D with the other slope, more than the least cost, 1/5 (1 + log 2) = 0.338...
+    """
+    problem = arms(
+        {"bad": 0, "good": 1},
+        {"bad": "1/2", "good": "1/2"},
+        data={"bad": "4/5", "good": "1/5"},
+        regret="1/2",
+    )
+    verdict = radius(problem)
+    assert verdict.certificate is not None
+    document = json.loads(verdict.certificate.to_json())
+    box = {"action": 0, "lowered": [1], "ends": ["2"], "prices": ["4/5"], "tilted": [0]}
+    curve = {
+        "points": [["0", "147/500"], ["1", "-1"]],
+        "pieces": [{"price": "4/5", "raises": [box]}],
+    }
+    document["evidence"] |= {"curves": [curve], "tree": [{"multiplier": "0"}]}
+    document["claim"]["lower"] = "-1"
+    assert checker.check(document).kind == "radius"
+    curve["points"][0][1] = "59/200"
+    with pytest.raises(checker.Rejected, match=r"curves\.5"):
+        checker.check(document)
 
 
 @pytest.mark.parametrize(
