@@ -235,7 +235,8 @@ def trials(
                 survived = False
                 with suppress(BaseException):
                     os.setpgid(0, 0)
-                    signal.setitimer(signal.ITIMER_REAL, seconds)  # then SIGALRM ends it
+                    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # some library catches it
+                    signal.setitimer(signal.ITIMER_REAL, seconds)  # then it ends the process
                     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
                     null = os.open(os.devnull, os.O_RDWR)
                     os.dup2(null, 1)
@@ -261,12 +262,12 @@ def called(action: Callable[[], object]) -> tuple[set[str], float]:
     checker.exp_bound.cache_clear()
     checker.log_bound.cache_clear()
     sys.settrace(watch)
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         action()
     finally:
         sys.settrace(None)
-    return found, time.perf_counter() - start
+    return found, time.process_time() - start
 
 
 def outcome(document: Any) -> list[str] | None:
