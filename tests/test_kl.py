@@ -689,10 +689,10 @@ def alter(random: Random, document: dict[str, Any]) -> list[str]:
     return point
 
 
-WITHOUT_RAISES = {1, 9, 11, 12, 14, 16, 18, 25, 28}
+WITHOUT_RAISES = {1, 9, 11, 12, 14, 16, 18}
 
 
-@pytest.mark.parametrize("seed", sorted(set(range(30)) - WITHOUT_RAISES))
+@pytest.mark.parametrize("seed", sorted(set(range(20)) - WITHOUT_RAISES))
 def test_both_checkers_agree_on_what_a_curve_proves(seed: int) -> None:
     """The greatest cost of a point that altered boxes prove, four times a problem."""
     random, verdict = Random(seed), radius(random_problem(seed))
