@@ -629,6 +629,8 @@ CORRUPTIONS: list[tuple[str, Change, str]] = [
     ),
     ("lasting", put("evidence", "witness", "value", 0, more), "witness.3"),
     ("lasting", put("evidence", "tree", [{"multiplier": "1"}]), "multiplier"),
+    ("lasting", put(*CURVE, "points", [["0", "0"]]), "format"),
+    ("lasting", put(*CURVE, "pieces", [[]]), "format"),
 ]
 
 
@@ -784,6 +786,35 @@ def test_problems_out_of_place_are_refused(metric: str, change: dict[str, Any], 
     with pytest.raises(checker.Rejected) as caught:
         checker.check(document)
     assert caught.value.rule == rule
+
+
+def test_multipliers_are_not_for_problems_that_last() -> None:
+    """Though a bad return below 0 would make any of them pass."""
+    verdict = radius(lasting(2), time_limit=1)
+    assert verdict.certificate is not None
+    document = json.loads(verdict.certificate.to_json())
+    document["claim"]["lower"] = "0"
+    document["evidence"]["tree"] = [{"multiplier": "1"}]
+    with pytest.raises(checker.Rejected, match="discount times kappa"):
+        checker.check(document)
+
+
+@pytest.mark.parametrize(
+    ("factor", "bound"), [(Fraction(101, 100), "at least"), (Fraction(2), "at most")]
+)
+def test_a_flow_beyond_its_bounds_is_refused(factor: Fraction, bound: str) -> None:
+    """A greater multiple proves more, and is balanced; half of it is accepted."""
+    for multiple in (Fraction(1, 2), factor):
+        document = copy.deepcopy(documents()["lasting"])
+        document["claim"]["lower"] = "0"
+        gap = document["evidence"]["tree"][0]["gap"]
+        gap["kappa"] = str(Fraction(gap["kappa"]) * multiple)
+        gap["flow"] = [[s, a, str(Fraction(y) * multiple)] for s, a, y in gap["flow"]]
+        if multiple < 1:
+            checker.check(document)
+        else:
+            with pytest.raises(checker.Rejected, match=rf"gap\.2: flow .* expected {bound}"):
+                checker.check(document)
 
 
 def test_flows_of_both_signs_in_a_state_that_is_never_met_are_refused() -> None:
