@@ -15,8 +15,10 @@ import jsonschema
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+import second_checker
 import z3
 from families import random_family
+from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from instances import random_instance, to_problem
 from oracle import safety_radius
 
@@ -896,3 +898,49 @@ def test_products_of_polynomials_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(checker, "MAX_TERMS", 0)
     with pytest.raises(checker.Malformed, match="product of polynomials"):
         checker.check(document)
+
+
+def random_polynomial(random: Random, count: int) -> dict[tuple[int, ...], Fraction]:
+    """Return a polynomial with small powers and coefficients; 0 is one of them."""
+    terms = {
+        tuple(random.randint(0, 2) for _ in range(count)): Fraction(
+            random.randint(-3, 3), random.choice([1, 1, 2])
+        )
+        for _ in range(random.randint(0, 4))
+    }
+    return {powers: x for powers, x in terms.items() if x}
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_both_checkers_see_the_same_signs(block: int) -> None:
+    """Of 4,000 random polynomials on boxes, with conditions or without, ties included."""
+    random, counts = Random(block), dict.fromkeys((True, False), 0)
+    for _ in range(1000):
+        count = random.choice([1, 1, 2])
+        ring = fmpq_mpoly_ctx.get([f"p{k}" for k in range(count)], Ordering.lex)
+        box = []
+        for _ in range(count):
+            low = Fraction(random.randint(-2, 2), random.choice([1, 2, 3]))
+            box.append((low, low + Fraction(random.randint(1, 4), random.choice([1, 2, 3]))))
+        p, *bounds = (random_polynomial(random, count) for _ in range(random.choice([1, 2, 2, 3])))
+        if bounds and random.random() < 1 / 2:  # a multiple of a condition, and perhaps more
+            sum_of = {powers: random.randint(0, 2) * x for powers, x in bounds[-1].items()}
+            for powers, x in random_polynomial(random, count).items():
+                if random.random() < 1 / 3:
+                    sum_of[powers] = sum_of.get(powers, Fraction(0)) + x
+            p = {powers: x for powers, x in sum_of.items() if x}
+        strict, interior = random.random() < 1 / 2, random.random() < 1 / 2
+        found = checker.proven(p, strict, box, bounds, interior)
+        other = second_checker.families.proven(
+            ring.from_dict({powers: fmpq(x.numerator, x.denominator) for powers, x in p.items()}),
+            strict,
+            [tuple(fmpq(x.numerator, x.denominator) for x in ends) for ends in box],
+            [
+                ring.from_dict({e: fmpq(x.numerator, x.denominator) for e, x in q.items()})
+                for q in bounds
+            ],
+            interior,
+        )
+        assert found == other, (p, strict, box, bounds, interior)
+        counts[found] += 1
+    assert min(counts.values()) > 100
