@@ -77,11 +77,15 @@ _SUITES = (
     "test_family.py::test_an_open_cell_is_not_a_closed_one",
     "test_family.py::test_a_proof_of_one_cell_does_not_serve_another",
     "test_family.py::test_each_rule_of_a_proof_is_checked",
+    "test_family.py::test_errors_of_a_witness_are_those_of_its_values",
+    "test_family.py::test_a_family_in_which_nothing_matters_is_not_unsafe",
+    "test_family.py::test_both_checkers_see_the_same_signs",
     "test_family.py::test_a_circulation_may_take_from_forced_pairs_alone",
     "test_family.py::test_the_problem_itself_must_be_well_formed",
     "test_family.py::test_arithmetic_of_functions_is_counted",
     "test_family.py::test_claims_out_of_range_are_refused",
     "test_family.py::test_an_outside_cell_must_be_outside",
+    "test_family.py::test_a_point_where_a_constraint_is_tight_is_not_outside",
 )
 _CASES_SECONDS, _TESTS_SECONDS = 1.5, 12  # of what a mutant has to withstand, by a sound checker
 _PATIENCE = 10  # times that

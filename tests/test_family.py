@@ -625,13 +625,38 @@ def test_each_rule_of_a_proof_is_checked() -> None:
     assert changed("range", value=["1", "1/2"])[1] == "range"
     assert changed("policy", value=[0])[1] == "returns"
     assert changed(*leaf_path("value"), value=["2"])[1] == "value"
-    assert changed(*leaf_path("value"), value=["1/3"])[1] == "value"
+    for at_most_the_threshold in ("1/3", "1/2"):
+        assert changed(*leaf_path("value"), value=[at_most_the_threshold])[1] == "value"
     flow = leaf_path("circulation")
     assert changed(*flow, value=[[0, 0, "1/2"]])[1] == "circulation.1"
     assert changed(*flow, value=[[0, 0, "1"], [0, 1, "-1"]])[1].startswith("circulation")
     assert changed(*flow, value=[[0, 0, "0"], [0, 0, "0"]])[1] == "circulation"
     assert changed(*flow, value=[])[1] == "circulation.4"
     assert changed(*flow[:-1], value={"duplicate": {}})[1] == "format"
+
+
+@pytest.mark.parametrize(
+    ("value", "errors"), [("1/2", ["0", "1/2"]), ("2", ["-1", "2"]), ("1/2", ["1/2", "0"])]
+)
+def test_errors_of_a_witness_are_those_of_its_values(value: str, errors: list[str]) -> None:
+    """Cheap would be: a good action that stays better, an error below 0, a bad one that stays."""
+    document = small_certificate()
+    witness = document["evidence"]["proofs"][proof_of(document, "witness")]["witness"]
+    witness |= {"value": [value], "errors": [errors]}
+    assert refused(document)[1] == "witness.2"
+
+
+def test_a_family_in_which_nothing_matters_is_not_unsafe() -> None:
+    """All returns are the best one, and no reward model costs anything."""
+    document = small_certificate()
+    proof = document["evidence"]["proofs"][proof_of(document, "witness")]
+    proof |= {"worst": ["1"], "witness": proof["witness"] | {"policy_value": ["1"]}}
+    proof["witness"]["errors"] = [["0", "0"]]
+    document["problem"]["reward"] = [["1", "1"]]
+    document["digest"] = checker.digest(document["problem"])
+    document["evidence"] = {"proofs": [proof], "cells": [{"proof": 0}]}
+    document["claim"] |= {"safe": "0", "unsafe": "1"}
+    assert refused(document) == ("evidence.cells[0]", "returns")
 
 
 def test_a_circulation_may_take_from_forced_pairs_alone() -> None:
@@ -718,6 +743,16 @@ def test_an_outside_cell_must_be_outside() -> None:
     assert refused(document) == (f"evidence.cells[{place}]", "cells")
     cells[place] = {"outside": 5}
     assert refused(document)[1] == "format"
+
+
+def test_a_point_where_a_constraint_is_tight_is_not_outside() -> None:
+    """The cell begins at p = 1/10, where p <= 1/10 holds."""
+    document = small_certificate()
+    document["problem"]["parameters"]["constraints"] = [[["1/10", 0], ["-1", 1]]]
+    document["digest"] = checker.digest(document["problem"])
+    outside = {"outside": 0}
+    document["evidence"]["cells"] = [[0, "1/4"], [0, "1/10"], {"proof": 0}, outside, outside]
+    assert refused(document) == ("evidence.cells[3]", "cells")
 
 
 def test_a_certificate_is_refused_as_a_whole() -> None:
