@@ -77,6 +77,7 @@ _SUITES = (
     "test_family.py::test_an_open_cell_is_not_a_closed_one",
     "test_family.py::test_a_proof_of_one_cell_does_not_serve_another",
     "test_family.py::test_each_rule_of_a_proof_is_checked",
+    "test_family.py::test_lists_of_a_wrong_length_are_refused",
     "test_family.py::test_errors_of_a_witness_are_those_of_its_values",
     "test_family.py::test_a_family_in_which_nothing_matters_is_not_unsafe",
     "test_family.py::test_both_checkers_see_the_same_signs",

@@ -636,6 +636,27 @@ def test_each_rule_of_a_proof_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("problem", "parameters", "box"), [["0", "1/2"], ["0", "1"]]),
+        (("problem", "parameters", "box"), [["0", "1/2", "1"]]),
+        (("problem", "transitions", 0, 0), [[0, "1", "1"]]),
+        (("evidence", "proofs", 0, "range"), [[0, 0], [0, 1], [0, 1]]),
+        (("evidence", "proofs", 1, "range"), ["1", "0", "0"]),
+    ],
+)
+def test_lists_of_a_wrong_length_are_refused(path: tuple[Any, ...], value: object) -> None:
+    """One entry too many, though the first ones would do."""
+    document = small_certificate()
+    at = document
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    document["digest"] = checker.digest(document["problem"])
+    assert refused(document)[1] == "format"
+
+
+@pytest.mark.parametrize(
     ("value", "errors"), [("1/2", ["0", "1/2"]), ("2", ["-1", "2"]), ("1/2", ["1/2", "0"])]
 )
 def test_errors_of_a_witness_are_those_of_its_values(value: str, errors: list[str]) -> None:
