@@ -81,6 +81,7 @@ _SUITES = (
     "test_family.py::test_errors_of_a_witness_are_those_of_its_values",
     "test_family.py::test_a_family_in_which_nothing_matters_is_not_unsafe",
     "test_family.py::test_both_checkers_see_the_same_signs",
+    "test_family.py::test_looking_for_a_sign_is_counted",
     "test_family.py::test_a_circulation_may_take_from_forced_pairs_alone",
     "test_family.py::test_the_problem_itself_must_be_well_formed",
     "test_family.py::test_arithmetic_of_functions_is_counted",

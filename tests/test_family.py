@@ -1000,3 +1000,20 @@ def test_both_checkers_see_the_same_signs(block: int) -> None:
         assert found == other, (p, strict, box, bounds, interior)
         counts[found] += 1
     assert min(counts.values()) > 100
+
+
+def test_looking_for_a_sign_is_counted() -> None:
+    """At least a step for each Bernstein coefficient, and again for each condition."""
+    random, box = Random(0), [(Fraction(1, 3), Fraction(5, 7))] * 2
+    for _ in range(100):
+        p, q = ({(0, 0): Fraction(1)} | random_polynomial(random, 2) for _ in range(2))
+
+        def coefficients(*polynomials: dict[tuple[int, ...], Fraction]) -> int:
+            first, second = (
+                1 + max(powers[k] for x in polynomials for powers in x) for k in range(2)
+            )
+            return first * second
+
+        alone, both = checker.effort(p, box, []), checker.effort(p, box, [q])
+        assert alone > coefficients(p)
+        assert both >= alone + coefficients(p, q)
