@@ -65,6 +65,7 @@ _SUITES = (
     "test_regularised.py::test_chi2_needs_a_reference_that_meets_whatever_is_reached",
     "test_kl.py::test_enclosures_of_the_checker_contain_the_functions",
     "test_kl.py::test_both_checkers_agree_on_what_a_curve_proves",
+    "test_kl.py::test_a_tangent_below_0_is_bounded_from_above",
     "test_kl.py::test_a_tilted_box_takes_the_lesser_slope",
     "test_kl.py::test_corrupted_evidence_is_refused",
     "test_kl.py::test_multipliers_are_not_for_problems_that_last",

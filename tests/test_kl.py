@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -766,6 +767,27 @@ def test_a_tilted_box_takes_the_lesser_slope() -> None:
     curve["points"][0][1] = "59/200"
     with pytest.raises(checker.Rejected, match=r"curves\.5"):
         checker.check(document)
+
+
+def test_a_tangent_below_0_is_bounded_from_above() -> None:
+    """At the far end of a wide box: 6 D - 2u, u = 14/5 exp(-3), whatever the digits."""
+    problem = arms(
+        {"bad": 0, "good": 1},
+        {"bad": "1/2", "good": "1/2"},
+        data={"bad": "1/20", "good": "19/20"},
+        regret="1/2",
+    )
+    verdict = radius(problem)
+    assert verdict.certificate is not None
+    document = weakened(json.loads(verdict.certificate.to_json()))
+    box = {"action": 0, "lowered": [], "ends": ["6"], "prices": ["28/5"], "tilted": [0]}
+    point = ["0", "0"]
+    curve = {"points": [point, ["1", "-2"]], "pieces": [{"price": "1", "raises": [box]}]}
+    document["evidence"] |= {"curves": [curve], "tree": [{"multiplier": "0"}], "bits": 16}
+    document["claim"]["lower"] = "-2"
+    proven, _ = limit(document, point, 1, ZERO, Fraction(1))
+    assert 6 / 20 - 28 / 5 * math.exp(-3) == pytest.approx(float(proven))
+    assert said(document, point, 1, proven) != "refused"
 
 
 @pytest.mark.parametrize(
