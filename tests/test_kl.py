@@ -741,50 +741,39 @@ def test_both_checkers_agree_on_what_a_curve_proves(seed: int) -> None:
             assert said(document, point, 1, beyond + cost / 2**16) == "refused"
 
 
+def with_one_box(bad: str, box: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Two actions, rewards 0 and 1, D of the bad one; a curve with one piece, and its first point.
+
+    The box raises the bad action, and is tilted.
+    """
+    data: dict[str, object] = {"bad": bad, "good": 1 - Fraction(bad)}
+    halves: dict[str, object] = {"bad": "1/2", "good": "1/2"}
+    verdict = radius(arms({"bad": 0, "good": 1}, halves, data=data, regret="1/2"))
+    assert verdict.certificate is not None
+    document = weakened(json.loads(verdict.certificate.to_json()))
+    point = ["0", "0"]
+    pieces = [{"price": "4/5", "raises": [{"action": 0, "tilted": [0]} | box]}]
+    document["evidence"]["curves"] = [{"points": [point, ["1", "-2"]], "pieces": pieces}]
+    document["evidence"] |= {"tree": [{"multiplier": "0"}], "bits": 16}
+    document["claim"]["lower"] = "-2"
+    return document, point
+
+
 def test_a_tilted_box_takes_the_lesser_slope() -> None:
     """Where an action is lowered at the start of the box, but not in its middle.
 
     The box proves 2u with u = 2/5 exp(-1) = 0.1471..., which is below D = 1/5; it would prove
     u + D with the other slope, more than the least cost, 1/5 (1 + log 2) = 0.338...
     """
-    problem = arms(
-        {"bad": 0, "good": 1},
-        {"bad": "1/2", "good": "1/2"},
-        data={"bad": "4/5", "good": "1/5"},
-        regret="1/2",
-    )
-    verdict = radius(problem)
-    assert verdict.certificate is not None
-    document = json.loads(verdict.certificate.to_json())
-    box = {"action": 0, "lowered": [1], "ends": ["2"], "prices": ["4/5"], "tilted": [0]}
-    curve = {
-        "points": [["0", "147/500"], ["1", "-1"]],
-        "pieces": [{"price": "4/5", "raises": [box]}],
-    }
-    document["evidence"] |= {"curves": [curve], "tree": [{"multiplier": "0"}]}
-    document["claim"]["lower"] = "-1"
-    assert checker.check(document).kind == "radius"
-    curve["points"][0][1] = "59/200"
-    with pytest.raises(checker.Rejected, match=r"curves\.5"):
-        checker.check(document)
+    document, point = with_one_box("4/5", {"lowered": [1], "ends": ["2"], "prices": ["4/5"]})
+    proven, _ = limit(document, point, 1, ZERO, Fraction(1))
+    assert 4 / 5 * math.exp(-1) == pytest.approx(float(proven))
+    assert said(document, point, 1, proven) != "refused"
 
 
 def test_a_tangent_below_0_is_bounded_from_above() -> None:
     """At the far end of a wide box: 6 D - 2u, u = 14/5 exp(-3), whatever the digits."""
-    problem = arms(
-        {"bad": 0, "good": 1},
-        {"bad": "1/2", "good": "1/2"},
-        data={"bad": "1/20", "good": "19/20"},
-        regret="1/2",
-    )
-    verdict = radius(problem)
-    assert verdict.certificate is not None
-    document = weakened(json.loads(verdict.certificate.to_json()))
-    box = {"action": 0, "lowered": [], "ends": ["6"], "prices": ["28/5"], "tilted": [0]}
-    point = ["0", "0"]
-    curve = {"points": [point, ["1", "-2"]], "pieces": [{"price": "1", "raises": [box]}]}
-    document["evidence"] |= {"curves": [curve], "tree": [{"multiplier": "0"}], "bits": 16}
-    document["claim"]["lower"] = "-2"
+    document, point = with_one_box("1/20", {"lowered": [], "ends": ["6"], "prices": ["28/5"]})
     proven, _ = limit(document, point, 1, ZERO, Fraction(1))
     assert 6 / 20 - 28 / 5 * math.exp(-3) == pytest.approx(float(proven))
     assert said(document, point, 1, proven) != "refused"
