@@ -987,16 +987,11 @@ def test_both_checkers_see_the_same_signs(block: int) -> None:
             p = {powers: x for powers, x in sum_of.items() if x}
         strict, interior = random.random() < 1 / 2, random.random() < 1 / 2
         found = checker.proven(p, strict, box, bounds, interior)
-        other = second_checker.families.proven(
-            ring.from_dict({powers: fmpq(x.numerator, x.denominator) for powers, x in p.items()}),
-            strict,
-            [tuple(fmpq(x.numerator, x.denominator) for x in ends) for ends in box],
-            [
-                ring.from_dict({e: fmpq(x.numerator, x.denominator) for e, x in q.items()})
-                for q in bounds
-            ],
-            interior,
+        first, *others = (
+            ring.from_dict({powers: fmpq(str(x)) for powers, x in q.items()}) for q in (p, *bounds)
         )
+        ends = [(fmpq(str(low)), fmpq(str(high))) for low, high in box]
+        other = second_checker.families.proven(first, strict, ends, others, interior)
         assert found == other, (p, strict, box, bounds, interior)
         counts[found] += 1
     assert min(counts.values()) > 100
