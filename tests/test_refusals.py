@@ -17,7 +17,7 @@ import pytest
 from test_bandit import document as bandit_document
 from test_bandit import large
 from test_conformance import CASES
-from test_kl import documents
+from test_kl_certificates import documents
 
 from symsafe import (
     MDP,

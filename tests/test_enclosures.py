@@ -1,0 +1,159 @@
+"""Bounds of exp and log, and of what the checker makes of them, against FLINT's balls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from random import Random
+
+import pytest
+from flint import arb, ctx, fmpq
+from instances import shares
+
+from symsafe import checker
+
+ZERO = Fraction(0)
+
+
+def ball(x: Fraction) -> arb:
+    return arb(fmpq(x.numerator, x.denominator))
+
+
+def fraction(x: arb) -> Fraction:
+    """The midpoint of a ball."""
+    mantissa, exponent = (int(part) for part in x.mid().man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
+
+
+@contextmanager
+def digits(count: int) -> Iterator[None]:
+    """FLINT's balls with so many binary digits."""
+    saved, ctx.prec = ctx.prec, count
+    try:
+        yield
+    finally:
+        ctx.prec = saved
+
+
+def test_enclosures_of_the_checker_contain_the_functions() -> None:
+    """exp and log at 2,000 rational points, and are narrow."""
+    random = Random(1)
+    with digits(600):
+        for _ in range(2000):
+            bits = random.choice([16, 53, 100, 300])
+            x = Fraction(random.randint(-(10**6), 10**6), random.choice([10, 997, 10**5, 10**9]))
+            if abs(x) < 2000:
+                low, high = (checker.exp_bound(x, bits, up) for up in (False, True))
+                assert not ball(x).exp() < ball(low)
+                assert not ball(x).exp() > ball(high)
+                assert high - low <= low / 2**bits
+            y = abs(x) + Fraction(1, 10 ** random.randint(1, 20))
+            low, high = (checker.log_bound(y, bits, up) for up in (False, True))
+            assert not ball(y).log() < ball(low)
+            assert not ball(y).log() > ball(high)
+            assert high - low <= Fraction(8, 2**bits)
+
+
+@pytest.mark.parametrize("bits", range(-11, 5))
+def test_a_bound_with_few_digits_is_a_bound(bits: int) -> None:
+    """exp and log at small fractions: 2^-(16 + bits) is the unit of what they add."""
+    with digits(200):
+        for x in {Fraction(i, j) for i in range(1, 40) for j in range(1, 14)}:
+            for bound, at, value in (
+                (checker.exp_bound, x, ball(x).exp()),
+                (checker.exp_bound, -x, (-ball(x)).exp()),
+                (checker.log_bound, x, ball(x).log()),
+            ):
+                assert not ball(bound(at, bits, False)) > value, (bound, at)
+                assert not ball(bound(at, bits, True)) < value, (bound, at)
+
+
+def small_problem(seed: int) -> checker.Soft:
+    """Two states, the second of which is never met for odd seeds; preferences as the metric."""
+    random = Random(seed)
+    actions = [random.randint(2, 4), 2]
+    initial = [Fraction(1), ZERO] if seed % 2 else [Fraction(2, 3), Fraction(1, 3)]
+    reference = [shares(random, count) for count in actions]
+    data = [[x * q for q in row] for x, row in zip(initial, reference, strict=True)]
+    reward = [[Fraction(random.randint(-9, 9), 4) for _ in range(count)] for count in actions]
+    reward[0][:2] = [Fraction(2), Fraction(-1)]
+    regularizer = {"kind": "kl", "weight": str(Fraction(1, random.randint(1, 3)))}
+    problem = {
+        "states": ["s", "t"],
+        "actions": [[str(a) for a in range(count)] for count in actions],
+        "initial": initial,
+        "discount": ZERO,
+        "transitions": [[[[0, "1"]]] * count for count in actions],
+        "reward": reward,
+        "data": data,
+        "regularizer": regularizer | {"reference": reference},
+        "metric": "preferences",
+    }
+    return checker.Soft(checker.Problem(json.loads(json.dumps(problem, default=str))), 16)
+
+
+def relative(x: arb, u: arb) -> arb:
+    """KL of Bernoulli(sigma(x)) and Bernoulli(sigma(x + u)), by its definition."""
+    p, q = 1 / (1 + (-x).exp()), 1 / (1 + (-x - u).exp())
+    return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+
+
+def accepted(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except checker.Rejected:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_made_of_exp_and_log_is_on_the_safe_side(seed: int) -> None:
+    """Softplus, divergences, partition functions, the price of lowering: all within 2^-20."""
+    random, soft, room = Random(seed), small_problem(seed), Fraction(1, 2**20)
+    x, u = (Fraction(random.randint(-40, 40), random.randint(1, 9)) for _ in range(2))
+    pairs, data = soft.problem.pairs[0], soft.problem.data[0]
+    values = [Fraction(random.randint(-20, 20), 7) for _ in pairs]
+    price = data * Fraction(random.randint(1, 40), 10)
+    saved = checker.CurveTree(soft, {}, ZERO, ZERO, "at least", ZERO).saved(0, price)
+    with digits(300):
+        partition = sum(
+            ball(soft.reference[p]) * (ball(y) / ball(soft.scale)).exp()
+            for p, y in zip(pairs, values, strict=True)
+        )
+        kept = ball(data) * (1 + (ball(price) / ball(data)).log()) if price > data else ball(price)
+        for value, low, high in (
+            ((1 + ball(x).exp()).log(), soft.softplus(x, False), soft.softplus(x, True)),
+            (relative(ball(x), ball(u)), *(soft.divergence(x, u, up) for up in (False, True))),
+            (ball(soft.scale) * partition.log(), *soft.partition(values, pairs)),
+            (kept, saved, saved + room),
+        ):
+            assert not ball(low) > value
+            assert not ball(high) < value
+            assert high - low <= room
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_preferences_cost_no_less_than_they_do(seed: int) -> None:
+    """The mean divergence of a model is bounded from above, that at a level from below."""
+    random, soft = Random(seed), small_problem(seed)
+    problem, room = soft.problem, Fraction(1, 2**20)
+    errors = [Fraction(random.randint(-30, 30), 8) for _ in problem.reward]
+    level = Fraction(random.randint(1, 30), 10)
+    rows = [[problem.reward[p] for p in pairs] for pairs in problem.pairs]
+    most = ball(max(max(row) - min(row) for row in rows))
+    with digits(300):
+        mean = sum(
+            ball(problem.initial.values[s] * soft.reference[p] * soft.reference[q])
+            * relative(ball(problem.reward[p] - problem.reward[q]), ball(errors[p] - errors[q]))
+            for s, pairs in enumerate(problem.pairs)
+            for p in pairs
+            for q in pairs
+        )
+        spread = ball(soft.spread)
+        below, above = (fraction(x / spread) for x in (mean, relative(most, ball(level) * spread)))
+    assert not accepted(lambda: soft.cost(errors, below, ""))
+    assert accepted(lambda: soft.cost(errors, below + room, ""))
+    assert not accepted(lambda: soft.limit(above, {"level": str(level)}))
+    assert soft.limit(above - room, {"level": str(level)}) == level * soft.spread

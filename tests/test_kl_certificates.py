@@ -1,0 +1,573 @@
+"""Certificates for KL-regularised problems: each rule refuses, and two checkers agree."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import jsonschema
+import pytest
+import second_checker
+from instances import shares
+from test_kl import arms, lasting, random_problem
+
+from symsafe import MDP, DataDistribution, Regularizer, SafetyProblem, checker, decide, radius
+
+ZERO = Fraction(0)
+
+
+@cache
+def documents() -> dict[str, dict[str, Any]]:
+    """A radius certificate of each sort."""
+    reference = {"a": "43/100", "b": "42/100", "c": "15/100"}
+    rewards: dict[str, object] = {"a": 0, "b": 2, "c": 3}
+    found = {
+        str(metric): radius(arms(rewards, reference, regret="3/5", metric=metric))
+        for metric in (None, "mse", "preferences")
+    }
+    found["lasting"] = radius(lasting(1), time_limit=1)
+    return {
+        name: json.loads(verdict.certificate.to_json())
+        for name, verdict in found.items()
+        if verdict.certificate is not None
+    }
+
+
+def steep(document: dict[str, Any]) -> dict[str, Any]:
+    """The first piece of the curve with raises."""
+    pieces = document["evidence"]["curves"][0]["pieces"]
+    return next(piece for piece in pieces if piece["raises"])
+
+
+def longer(document: dict[str, Any]) -> None:
+    raised = steep(document)["raises"][0]
+    raised["ends"][-1] = "1/1000000"
+    raised["ends"][:-1] = []
+    raised["prices"][:-1] = []
+
+
+def second_cut(document: dict[str, Any]) -> None:
+    tree = document["evidence"]["tree"]
+    tree[0]["cut"]["point"] = 0
+
+
+def raised(values: list[str]) -> list[str]:
+    return [str(Fraction(x) + 9) for x in values]
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def put(*path: Any) -> Change:
+    """Return a change that replaces what is at a path by the last entry."""
+
+    def change(document: dict[str, Any]) -> None:
+        place: Any = document
+        *keys, last, value = path
+        for key in keys:
+            place = place[key]
+        place[last] = value(place[last]) if callable(value) else value
+
+    return change
+
+
+def more(text: str) -> str:
+    return str(Fraction(text) + Fraction(1, 100))
+
+
+CURVE = ("evidence", "curves", 0)
+CUT = {"state": 0, "point": 0, "below": 1, "above": 1}
+BOX = {"ends": ["9"], "prices": ["1"], "tilted": []}
+CORRUPTIONS: list[tuple[str, Change, str]] = [
+    ("None", put(*CURVE, "points", 0, 0, "1"), "curves.1"),
+    ("None", put(*CURVE, "points", -1, 1, "1/100"), "curves.1"),
+    ("None", put(*CURVE, "points", lambda points: [points[1], *points[1:]]), "curves.1"),
+    ("None", put(*CURVE, "points", lambda p: [p[0], *[q for q in p[1:] if q[0] != "2"]]), "format"),
+    ("None", lambda d: steep(d)["raises"].clear(), "curves.2"),
+    ("None", lambda d: [r.update(lowered=[]) for r in steep(d)["raises"]], "curves.3"),
+    ("None", longer, "curves.4"),
+    ("None", lambda d: steep(d)["raises"][0]["prices"].__setitem__(0, "0"), "curves.4"),
+    ("None", lambda d: steep(d)["raises"][0]["ends"].reverse(), "curves.4"),
+    (
+        "None",
+        put(*CURVE, "points", 1, 1, lambda v: str(Fraction(v) * Fraction(1001, 1000))),
+        "curves.4",
+    ),
+    ("None", put(*CURVE, {"points": [], "pieces": []}), "curves.1"),
+    ("None", lambda d: steep(d)["raises"][0].update(ends=[], prices=[], tilted=[]), "curves.4"),
+    ("None", lambda d: steep(d).update(price="1000"), "curves.6"),
+    ("None", lambda d: steep(d).update(price="-1"), "curves.6"),
+    ("None", lambda d: steep(d)["raises"][0].update(action=2), "curves.2"),
+    ("None", second_cut, "cut"),
+    ("None", put("evidence", "tree", 0, "cut", "point", 4), "format"),
+    ("None", put("evidence", "tree", -1, "multiplier", "-1"), "multiplier"),
+    ("None", put("claim", "lower", more), "multiplier"),
+    ("None", put("claim", "upper", "1/100"), "witness.1"),
+    ("None", put("claim", "regret", "61/100"), "witness.4"),
+    ("None", put("evidence", "witness", "policy_value", 0, "1"), "witness.3"),
+    ("None", put("evidence", "witness", "reward", 0, 0, "0"), "witness.3"),
+    ("None", put("evidence", "bits", 4097), "format"),
+    ("None", put("evidence", "bits", 15), "format"),
+    ("None", put("evidence", "level", "1"), "format"),
+    ("mse", put("evidence", "level", "1/100"), "level"),
+    ("mse", put("evidence", "level", "-1"), "level"),
+    ("mse", put("evidence", "level", more), "multiplier"),
+    ("mse", put("claim", "upper", "1/100"), "witness.1"),
+    ("preferences", put("evidence", "level", "1/1000"), "level"),
+    ("preferences", put("claim", "upper", "1/1000"), "witness.1"),
+    ("lasting", put("evidence", "tree", 0, "gap", "kappa", more), "gap.1"),
+    ("lasting", put("evidence", "tree", 0, "gap", "price", "-1"), "gap"),
+    (
+        "lasting",
+        put("evidence", "tree", 0, "gap", "value", 0, lambda x: str(Fraction(x) - 1)),
+        "gap.3",
+    ),
+    (
+        "lasting",
+        put("evidence", "tree", 0, "gap", "value", raised),
+        "gap.4",
+    ),
+    ("lasting", put("evidence", "witness", "value", 0, more), "witness.3"),
+    ("lasting", put("evidence", "tree", 0, "gap", "flow", []), "gap.1"),
+    ("lasting", put("evidence", "tree", [{"multiplier": "1"}]), "multiplier"),
+    ("lasting", put("evidence", "tree", 0, {"cut": CUT}), "format"),
+    ("lasting", put(*CURVE, "points", [["0", "0"]]), "format"),
+    ("lasting", put(*CURVE, "pieces", [[]]), "format"),
+]
+
+
+def test_the_schema_describes_the_certificates() -> None:
+    """Those that the checker accepts conform; one with a key too many does not."""
+    text = Path(checker.__file__).with_name("certificate.schema.json").read_text()
+    schema = jsonschema.Draft202012Validator(json.loads(text))
+    safe = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=1)
+    certain = decide(safe).certificate
+    assert certain is not None
+    for document in (*documents().values(), json.loads(certain.to_json())):
+        schema.validate(document)
+        wrong = copy.deepcopy(document)
+        wrong["evidence"]["more"] = []
+        assert not schema.is_valid(wrong)
+
+
+@pytest.mark.parametrize("number", range(len(CORRUPTIONS)))
+def test_corrupted_evidence_is_refused(number: int) -> None:
+    """By the rule that it breaks."""
+    name, change, rule = CORRUPTIONS[number]
+    document = copy.deepcopy(documents()[name])
+    checker.check(document)
+    change(document)
+    assert refusal(document)[1] == rule
+
+
+def weakened(document: dict[str, Any]) -> dict[str, Any]:
+    """Claim half the regret of a policy that is a little better, and no lower bound."""
+    claim, evidence = document["claim"], document["evidence"]
+    claim |= {"regret": str(Fraction(claim["regret"]) / 2), "lower": "0"}
+    best, worst = (map(Fraction, evidence["returns"][key]) for key in ("optimal", "worst"))
+    initial = map(Fraction, document["problem"]["initial"])
+    spread = sum(m * (v - u) for m, v, u in zip(initial, best, worst, strict=True))
+    values = evidence["witness"]["policy_value"]
+    values[:] = [str(Fraction(x) + spread / 50) for x in values]
+    return document
+
+
+def said(document: dict[str, Any], place: Any, key: Any, value: Fraction) -> str:
+    """Return what the second checker says with this number in its place."""
+    place[key] = str(value)
+    return second_checker.verdict(document)[0]
+
+
+def accepted(document: dict[str, Any], place: Any, key: Any, value: Fraction) -> bool:
+    """Put this number in its place, and ask the first checker."""
+    place[key] = str(value)
+    try:
+        checker.check(document)
+    except checker.Rejected:
+        return False
+    return True
+
+
+def limit(
+    document: dict[str, Any], place: Any, key: Any, weak: Fraction, strong: Fraction
+) -> tuple[Fraction, Fraction]:
+    """Return neighbouring values, one accepted and one refused, between two such values."""
+    unit = abs(strong - weak) / 2**38
+    while abs(strong - weak) > unit:
+        middle = (weak + strong) / 2
+        if accepted(document, place, key, middle):
+            weak = middle
+        else:
+            strong = middle
+    return weak, strong
+
+
+def at_regret_1(
+    reward: list[list[Any]],
+    data: list[list[Any]],
+    reference: list[list[Any]],
+    weight: object = 1,
+    discount: object = 0,
+) -> dict[str, Any]:
+    """A claim that is proven by its regret alone; states are equally likely, and stay."""
+    states, horizon = len(reward), 1 / (1 - Fraction(discount))
+    lasts = horizon > 1
+    problem: dict[str, Any] = {
+        "states": [str(s) for s in range(states)],
+        "actions": [[str(a) for a in range(len(row))] for row in reward],
+        "initial": [str(Fraction(1, states))] * states,
+        "discount": str(discount),
+        "transitions": [[[[s, "1"]] for _ in row] for s, row in enumerate(reward)],
+    }
+    tables = {"reward": reward, "data": data, "reference": reference}
+    written = {name: [list(map(str, row)) for row in table] for name, table in tables.items()}
+    penalty = {"kind": "kl", "weight": str(weight), "reference": written.pop("reference")}
+    problem |= written | {"regularizer": penalty}
+    evidence = {
+        "returns": {
+            name: [str(best(row) * horizon) for row in reward]
+            for name, best in (("optimal", max), ("worst", min))
+        },
+        "curves": [
+            {"points": [] if lasts else [[str(min(row)), "0"]], "pieces": []} for row in reward
+        ],
+        "tree": [{"full": []}],
+        "bits": 16,
+    }
+    return {
+        "format": "symsafe-certificate",
+        "version": 1,
+        "problem": problem,
+        "digest": checker.digest(problem),
+        "claim": {"kind": "safe", "regret": "1", "epsilon": "1/10"},
+        "evidence": evidence,
+    }
+
+
+def with_metric(document: dict[str, Any], metric: str) -> dict[str, Any]:
+    document["problem"]["metric"] = metric
+    document["digest"] = checker.digest(document["problem"])
+    return document
+
+
+def with_boxes(random: Random) -> tuple[dict[str, Any], list[str]]:
+    """A state with random boxes, in a claim whose tree says nothing; its only point with a cost."""
+    rewards = [0, random.choice([0, 1]), random.choice([1, 2]), 3][: random.randint(3, 4)]
+    random.shuffle(rewards)
+    count, goals = len(rewards), sorted(set(rewards))
+    data, reference = (shares(random, count) for _ in range(2))
+    points = [[str(t), "0"] for t in goals]
+    chosen = random.randrange(len(goals) - 1)
+
+    def amount() -> Fraction:
+        return Fraction(round(2 ** random.uniform(5, 11)), 2**8)
+
+    def raise_of(a: int, start: int) -> dict[str, Any]:
+        boxes = random.randint(1, 3)
+        return {
+            "action": a,
+            "lowered": [b for b in range(count) if rewards[b] > start or random.random() < 0.2],
+            "ends": [str(x) for x in accumulate(amount() for _ in range(boxes))],
+            "prices": [str(amount()) for _ in range(boxes)],
+            "tilted": [j for j in range(boxes) if random.random() < 0.5],
+        }
+
+    pieces = [
+        {
+            "price": str(amount() / 4),
+            "raises": [raise_of(a, t) for a, r in enumerate(rewards) if r <= t],
+        }
+        if i in (chosen - 1, chosen)
+        else {"price": "0", "raises": []}
+        for i, t in enumerate(goals[:-1])
+    ]
+    document = at_regret_1([rewards], [data], [reference], amount())
+    document["evidence"]["curves"] = [{"points": points, "pieces": pieces}]
+    return document, points[chosen]
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_both_checkers_agree_on_what_random_boxes_prove(block: int) -> None:
+    """The greatest cost of a point, with few digits; and more digits prove little more."""
+    random, proofs = Random(block), 0
+    while proofs < 12:
+        document, point = with_boxes(random)
+        if accepted(document, point, 1, Fraction(1, 1000)):
+            proven, refused = limit(document, point, 1, Fraction(1, 1000), Fraction(100))
+            document["evidence"]["bits"] = 96
+            assert said(document, point, 1, proven) != "refused"
+            assert said(document, point, 1, refused + Fraction(1, 2**12)) == "refused"
+            proofs += 1
+
+
+def with_one_box(bad: str, box: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Two actions, rewards 0 and 1, D of the bad one; a curve with one piece, and its first point.
+
+    The box raises the bad action, and is tilted.
+    """
+    data: dict[str, object] = {"bad": bad, "good": 1 - Fraction(bad)}
+    halves: dict[str, object] = {"bad": "1/2", "good": "1/2"}
+    verdict = radius(arms({"bad": 0, "good": 1}, halves, data=data, regret="1/2"))
+    assert verdict.certificate is not None
+    document = weakened(json.loads(verdict.certificate.to_json()))
+    point = ["0", "0"]
+    pieces = [{"price": "4/5", "raises": [{"action": 0, "tilted": [0]} | box]}]
+    document["evidence"]["curves"] = [{"points": [point, ["1", "-2"]], "pieces": pieces}]
+    document["evidence"] |= {"tree": [{"multiplier": "0"}], "bits": 16}
+    document["claim"]["lower"] = "-2"
+    return document, point
+
+
+def test_a_tilted_box_takes_the_lesser_slope() -> None:
+    """Where an action is lowered at the start of the box, but not in its middle.
+
+    The box proves 2u with u = 2/5 exp(-1) = 0.1471..., which is below D = 1/5; it would prove
+    u + D with the other slope, more than the least cost, 1/5 (1 + log 2) = 0.338...
+    """
+    document, point = with_one_box("4/5", {"lowered": [1], "ends": ["2"], "prices": ["4/5"]})
+    proven, _ = limit(document, point, 1, ZERO, Fraction(1))
+    assert 4 / 5 * math.exp(-1) == pytest.approx(float(proven))
+    assert said(document, point, 1, proven) != "refused"
+
+
+def test_a_tangent_below_0_is_bounded_from_above() -> None:
+    """At the far end of a wide box: 6 D - 2u, u = 14/5 exp(-3), whatever the digits."""
+    document, point = with_one_box("1/20", {"lowered": [], "ends": ["6"], "prices": ["28/5"]})
+    proven, _ = limit(document, point, 1, ZERO, Fraction(1))
+    assert 6 / 20 - 28 / 5 * math.exp(-3) == pytest.approx(float(proven))
+    assert said(document, point, 1, proven) != "refused"
+
+
+def refusal(document: dict[str, Any]) -> tuple[str, str]:
+    """The step and the rule."""
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(document)
+    return caught.value.step, caught.value.rule
+
+
+def test_a_price_below_0_is_none() -> None:
+    """Though it would prove a cost, where the natural mean is below the end of the piece."""
+    document = at_regret_1([[0, 1]], [["1/2", "1/2"]], [["9/10", "1/10"]])
+    piece = {"price": "-10", "raises": [{"action": 0, "lowered": []} | BOX]}
+    empty = {"price": "0", "raises": []}
+    points = [["0", "-1000"], ["1/2", "1"], ["1", "0"]]
+    document["evidence"]["curves"] = [{"points": points, "pieces": [piece, empty]}]
+    assert refusal(document) == ("evidence.curves[0].pieces[0].price", "curves.6")
+
+
+@pytest.mark.parametrize(("side", "point"), [("below", 3), ("above", 1)])
+def test_a_state_is_cut_within_its_range(side: str, point: int) -> None:
+    """Which an earlier cut has made shorter."""
+    document = copy.deepcopy(documents()["None"])
+    children = {"below": 1, "above": 2} if side == "below" else {"below": 2, "above": 1}
+    inner = {"state": 0, "point": 4 - point, "below": 3, "above": 4}
+    tree = [{"cut": {"state": 0, "point": 2} | children}, {"cut": inner}]
+    document["evidence"]["tree"] = [*tree, *[{"multiplier": "0"}] * 3]
+    document["claim"]["lower"] = "-1000"
+    checker.check(document)
+    inner["point"] = point
+    assert refusal(document)[0] == "evidence.tree[1].cut"
+
+
+@pytest.mark.parametrize("metric", [None, "returns"])
+def test_hitting_bounds_let_a_flow_be_less(metric: str | None) -> None:
+    """Each of two states is met half of the time, which y >= kappa / 2 - D may use."""
+    quarters, halves = ([[x, x]] * 2 for x in ("1/4", "1/2"))
+    document = at_regret_1([[0, 1]] * 2, quarters, halves)
+    if metric is not None:
+        with_metric(document, metric)
+    flow = [[s, a, "1/10"] for s in range(2) for a in range(2)]
+    gap = {"flow": flow, "kappa": "2/5", "price": "1", "value": ["0", "0"]}
+    hitting = [[0, "upper", ["1", "0"]], [1, "upper", ["0", "1"]]]
+    document["evidence"]["tree"] = [{"gap": gap, "hitting": hitting}]
+    checker.check(document)
+    document["evidence"]["tree"] = [{"gap": gap}]
+    assert refusal(document)[1] == "gap.2"
+
+
+def test_metrics_have_their_problems() -> None:
+    """Gaps are not for returns that are discounted, preferences not for problems that last."""
+    shares = [["1/3", "2/3"]]
+    document = with_metric(at_regret_1([[0, 1]], shares, shares, discount="1/2"), "returns")
+    checker.check(document)
+    gap = {"flow": [], "kappa": "1", "price": "0", "value": ["0"]}
+    document["evidence"]["tree"] = [{"gap": gap}]
+    assert refusal(document) == ("evidence.tree[0].gap", "gap")
+    document["evidence"] |= {"tree": [{"full": []}], "level": "1"}
+    assert refusal(with_metric(document, "preferences")) == ("problem.metric", "metric")
+
+
+@pytest.mark.parametrize(
+    ("metric", "change", "rule"),
+    [
+        ("mse", {"metric": "cubes"}, "format"),
+        ("preferences", {"data": [["1/5", "1/5", "3/5"]]}, "metric"),
+        ("None", {"regularizer": {"weight": "0"}}, "problem"),
+        ("None", {"regularizer": {"reference": [["1/2", "1/2", "0"]]}}, "problem"),
+    ],
+)
+def test_problems_out_of_place_are_refused(metric: str, change: dict[str, Any], rule: str) -> None:
+    """Though the digest is right."""
+    document = copy.deepcopy(documents()[metric])
+    for key, value in change.items():
+        old = document["problem"].get(key)
+        document["problem"][key] = old | value if isinstance(old, dict) else value
+    document["digest"] = checker.digest(document["problem"])
+    assert refusal(document)[1] == rule
+
+
+def test_multipliers_are_not_for_problems_that_last() -> None:
+    """Though a bad return below 0 would make any of them pass."""
+    verdict = radius(lasting(2), time_limit=1)
+    assert verdict.certificate is not None
+    document = json.loads(verdict.certificate.to_json())
+    document["claim"]["lower"] = "0"
+    document["evidence"]["tree"] = [{"multiplier": "1"}]
+    with pytest.raises(checker.Rejected, match="discount times kappa"):
+        checker.check(document)
+
+
+@pytest.mark.parametrize(
+    ("factor", "bound"), [(Fraction(101, 100), "at least"), (Fraction(2), "at most")]
+)
+def test_a_flow_beyond_its_bounds_is_refused(factor: Fraction, bound: str) -> None:
+    """A greater multiple proves more, and is balanced; half of it is accepted."""
+    for multiple in (Fraction(1, 2), factor):
+        document = copy.deepcopy(documents()["lasting"])
+        document["claim"]["lower"] = "0"
+        gap = document["evidence"]["tree"][0]["gap"]
+        gap["kappa"] = str(Fraction(gap["kappa"]) * multiple)
+        gap["flow"] = [[s, a, str(Fraction(y) * multiple)] for s, a, y in gap["flow"]]
+        if multiple < 1:
+            checker.check(document)
+        else:
+            with pytest.raises(checker.Rejected, match=rf"gap\.2: flow .* expected {bound}"):
+                checker.check(document)
+
+
+def test_flows_of_both_signs_in_a_state_that_is_never_met_are_refused() -> None:
+    """Their sum is 0 there, and no share of it can be taken."""
+    reference = {s: {"a": "1/2", "b": "1/2"} for s in ("s", "t")}
+    mdp = MDP.bandit({"s": {"a": 0, "b": 1}, "t": {"a": 0, "b": 1}}, initial={"s": 1})
+    data = {"s": {"a": "2/5", "b": "2/5"}, "t": {"a": "1/5"}}
+    problem = SafetyProblem(
+        mdp,
+        DataDistribution.from_table(mdp, data),
+        "1/2",
+        "1/10",
+        Regularizer.from_table(mdp, {"kind": "kl", "weight": 1, "reference": reference}),
+    )
+    document = json.loads(decide(problem).certificate.to_json())
+    flow = [[0, 0, "2/5"], [1, 0, "1/5"], [1, 1, "-1/5"]]
+    gap = {"flow": flow, "kappa": "2/5", "price": "0", "value": ["1", "1"]}
+    document["claim"]["kind"] = "safe"
+    curves = [{"points": [["0", "0"]], "pieces": []}, {"points": [], "pieces": []}]
+    document["evidence"] |= {"tree": [{"gap": gap}], "curves": curves}
+    document["evidence"].pop("witness", None)
+    assert refusal(document)[1] == "gap.2"
+
+
+def by_flow(document: dict[str, Any]) -> dict[str, Any]:
+    """Claim a small tolerance safe by a gap, whose potentials leave room for few digits.
+
+    For a bandit the flow is that of the reference, as great as D lets it be.
+    """
+    evidence, problem = document["evidence"], document["problem"]
+    document["claim"] = {"kind": "safe", "regret": "99/100", "epsilon": "1/1000000000"}
+    evidence |= {"level": "1/1000"} if "level" in evidence else {}
+    del evidence["witness"]
+    if "gap" in evidence["tree"][0]:
+        values = evidence["tree"][0]["gap"]["value"]
+        values[:] = [str(Fraction(x) + Fraction(1, 500)) for x in values]
+        return document
+    data, reward, reference = (
+        [[Fraction(x) for x in row] for row in table]
+        for table in (problem["data"], problem["reward"], problem["regularizer"]["reference"])
+    )
+    met = [(s, Fraction(x)) for s, x in enumerate(problem["initial"]) if x != "0"]
+    shares = [(s, a, m * q) for s, m in met for a, q in enumerate(reference[s])]
+    kappa = min(data[s][a] / max(x, 1 - x) for s, a, x in shares)
+    weight = float(Fraction(problem["regularizer"]["weight"]))
+    value = [
+        weight * math.log(sum(float(q) * math.exp(float(r) / 2 / weight) for q, r in pairs))
+        for pairs in (list(zip(*rows, strict=True)) for rows in zip(reference, reward, strict=True))
+    ]
+    gap = {
+        "flow": [[s, a, str(kappa * x)] for s, a, x in shares],
+        "kappa": str(kappa),
+        "price": "1/2",
+        "value": [str(Fraction(x).limit_denominator(1000) + Fraction(1, 500)) for x in value],
+    }
+    points = [[[str(min(row)), "-1"]] if s in dict(met) else [] for s, row in enumerate(reward)]
+    evidence["curves"] = [{"points": x, "pieces": []} for x in points]
+    evidence["tree"] = [{"gap": gap}]
+    return document
+
+
+def by_model(document: dict[str, Any]) -> dict[str, Any]:
+    """Claim the model of the upper bound unsafe, with room."""
+    weakened(document)
+    for key in ("tree", "curves", "level"):
+        document["evidence"].pop(key, None)
+    claim = document["claim"]
+    epsilon = str(Fraction(claim["upper"]) * Fraction(11, 10))
+    document["claim"] = {"kind": "unsafe", "regret": claim["regret"], "epsilon": epsilon}
+    return document
+
+
+def numbers(value: Any) -> list[tuple[Any, Any]]:
+    """The places of all numbers within a part of a document."""
+    found = []
+    for key, x in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(x, dict | list):
+            found += numbers(x)
+        elif isinstance(x, str) and key != "kind":
+            found.append((value, key))
+    return found
+
+
+FLOWS = [(None, 0), (None, 1), ("mse", 2), ("mse", 3), ("preferences", 3), ("preferences", 5)]
+FLOWS += [("returns", 0), ("returns", 2), ("lasting", 0), ("lasting", 2)]
+MODELS = [(None, 0), ("mse", 0), ("mse", 2), ("preferences", 1), ("preferences", 4)]
+MODELS += [("returns", 0), ("lasting", 0), ("lasting", 1), ("lasting", 2)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "sort", "seed"),
+    [*((by_flow, *x) for x in FLOWS), *((by_model, *x) for x in MODELS)],
+)
+def test_both_checkers_agree_how_far_each_number_may_go(
+    claim: Callable[[dict[str, Any]], dict[str, Any]], sort: str | None, seed: int
+) -> None:
+    """One at a time: what few digits let pass, many do not refute, and little more they refuse."""
+    lasts = sort == "lasting"
+    verdict = radius(
+        lasting(seed) if lasts else random_problem(seed, sort), time_limit=1 if lasts else None
+    )
+    assert verdict.certificate is not None
+    document = claim(json.loads(verdict.certificate.to_json()))
+    evidence, moved = document["evidence"], 0
+    parts = {key: x for key, x in evidence.items() if key != "returns"}
+    for place, key in numbers([document["claim"], parts]):
+        evidence["bits"] = 16
+        checker.check(document)
+        start = place[key]
+        for change in (sign * Fraction(4) ** k for k in range(-4, 4) for sign in (1, -1)):
+            beyond = Fraction(start) + change
+            if not accepted(document, place, key, beyond):
+                proven, refused = limit(document, place, key, Fraction(start), beyond)
+                evidence["bits"] = 96
+                assert said(document, place, key, proven) != "refused"
+                assert said(document, place, key, refused + change / 2**14) == "refused"
+                moved += 1
+                break
+        place[key] = start
+    assert moved >= 6
