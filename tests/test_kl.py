@@ -289,6 +289,15 @@ def test_the_best_mean_may_be_that_of_an_action() -> None:
     assert float(verdict.lower) == pytest.approx(4 / 17, abs=1e-9)
 
 
+def test_a_bound_is_refined_where_it_rests() -> None:
+    """Not at the best means alone: beside one of them a steep piece of the curve claimed nothing.
+
+    Its prices are so high that a line is the difference of large numbers: what rounding may take
+    from it counts. Problem 1,017 of the differential campaign; the bounds were 2 * 10^-9 apart.
+    """
+    assert radius(random_problem(1017)).is_tight
+
+
 def test_a_regret_that_no_optimum_has_makes_every_tolerance_safe() -> None:
     """Under a KL penalty no policy leaves out an action, so none has the greatest regret."""
     problem = arms({"a": 1, "b": 0}, {"a": "1/2", "b": "1/2"}, regret=1, epsilon=100)

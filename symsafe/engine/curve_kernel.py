@@ -129,27 +129,30 @@ def _missing(
     for i in range(first, last):
         for j in range(2 if b >= 0 else 1):
             x = ends[j]
-            found = 0.0
+            found, noise = 0.0, 0.0
             for a in range(len(weight)):
                 gap, size = gaps[i, a], nu * np.exp(weight[a])
                 if a == b:
+                    term = size * gap if tilted else nu * np.exp(weight[b] + x) * gap
                     found += data[b] * x
-                    found += size * gap if tilted else nu * np.exp(weight[b] + x) * gap
                 elif gaps[0, a] <= 0:
-                    found += size * gap * (np.exp(-x) if tilted else 1.0)
+                    term = size * gap * (np.exp(-x) if tilted else 1.0)
                 else:
                     u = size * gap * (np.exp(-middle) if tilted else 1.0)
                     most = size * gaps[0, a] * np.exp(-ends[0])
                     steep = lowered[a] and (most > data[a] or not tilted)
+                    term = u
                     if steep and u > data[a]:
-                        u = data[a] * (1 + np.log(u / data[a])) if data[a] > 0 else 0.0
+                        term = data[a] * (1 + np.log(u / data[a])) if data[a] > 0 else 0.0
                     tilt = 0.0
                     if tilted and steep:
-                        base = size * gap * np.exp(-middle)
-                        tilt = min(base, data[a]) if j == 0 else data[a]
+                        tilt = min(u, data[a]) if j == 0 else data[a]
                     elif tilted:
                         tilt = u
-                    found += u + tilt * (middle - x)
+                    term += tilt * (middle - x)
+                found += term
+                noise += abs(term) * (10.0 + abs(weight[a]))
+            found -= 2e-16 * noise  # high prices are differences of large numbers
             if first == 1:  # leave room for rounding
                 found -= 1e-15 * nu + (1e-13 * data[b] * x if b >= 0 else 0.0)
             worst = max(worst, values[i] - found)

@@ -339,9 +339,7 @@ class _Search:
             if self.passes(bound):
                 return ()
             means = self.fill(left, right)
-            costs = np.array(
-                [c.cost(t) for c, t in zip(self.curves.values(), means.tolist(), strict=True)]
-            )
+            costs = self.costs(means)
             if costs.sum() < self.best.cost:
                 self.best = _Best(
                     float(costs.sum()), dict(zip(self.states, means.tolist(), strict=True))
@@ -354,13 +352,23 @@ class _Search:
                     return ()
             if self.passes(bound):
                 return ()
-            minima, _ = self.least(values, kappa)
+            minima, lowest = self.least(values, kappa)
             anchors = np.array([float(curve.anchor) for curve in self.curves.values()])
             gaps = costs + kappa * self.shares * (means - anchors) - minima
             if not self.refine(means, costs, gaps):
-                return self.branch(node, means, gaps)
+                children = self.branch(node, means, gaps)
+                if children:
+                    return children
+                rests = self.means[lowest]  # at these the lines may claim too little instead
+                if not self.refine(rests, self.costs(rests), gaps):
+                    return ()
             if self.limits.reached(self.nodes):
                 return (node,)
+
+    def costs(self, means: Floats) -> Floats:
+        """Return what the means of the states cost."""
+        curves = self.curves.values()
+        return np.array([c.cost(t) for c, t in zip(curves, means.tolist(), strict=True)])
 
     def fill(self, left: Floats, right: Floats) -> Floats:
         """Return means that meet the bad return, between those on both sides of a multiplier."""
