@@ -12,7 +12,7 @@ import pytest
 from instances import random_instance, random_sparse, to_problem, vertex_cover
 from oracle import safety_radius
 
-from symsafe import Policy, SafetyProblem, loads_problem, problems
+from symsafe import MDP, DataDistribution, Policy, SafetyProblem, loads_problem, problems
 from symsafe.analysis.occupancy import occupancy
 from symsafe.analysis.policies import deterministic_policies
 from symsafe.analysis.values import expected_return
@@ -47,6 +47,17 @@ def test_the_compiled_radius_equals_brute_force(chunk: int) -> None:
     for seed in range(chunk * 50, (chunk + 1) * 50):
         instance = random_instance(seed)
         assert check(*solve(to_problem(instance))) == safety_radius(instance), seed
+
+
+def test_a_node_whose_only_policy_answers_the_question_is_left_open() -> None:
+    """Floats had missed that it costs exactly epsilon: instance 5,246 of the campaign."""
+    mdp = MDP.bandit({"s": {"good": 2, "fair": 1, "bad": 0}})
+    data = DataDistribution.from_table(mdp, {"s": {"good": "1/2", "fair": "1/8", "bad": "3/8"}})
+    question, outcome = solve(SafetyProblem(mdp, data, "1/2"))
+    exact = tree.Search(question, Limits(), outcome.witness.cost, None)
+    assert exact.witness.cost > outcome.witness.cost
+    exact.close(tree.Node(((1,),)))
+    assert exact.settled()
 
 
 @pytest.mark.parametrize("seed", range(3))

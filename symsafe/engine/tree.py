@@ -320,7 +320,8 @@ class Search:
         heapq.heappush(self.open, (bound, next(self.order), node))
 
     def _expand(self, node: Node, bound: float) -> None:
-        if self._try_close(node):  # the witness may have improved since the node was opened
+        # The witness may have improved since the node was opened, or by its only policy.
+        if self._try_close(node) or self.settled():
             return
         state = self._branching_state(node)
         children = tuple(self._child(node, state, (pair,)) for pair in node.allowed[state])
