@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -31,7 +32,10 @@ from symsafe import (
     save_problem,
 )
 from symsafe.cli import app
-from symsafe.engine import copies
+from symsafe.engine import copies, fast, tree
+from symsafe.engine.limits import Limits
+from symsafe.engine.question import Question
+from symsafe.engine.tree import Outcome
 
 
 def stopped(problem: SafetyProblem, nodes: int) -> Certificate:
@@ -73,6 +77,18 @@ def test_a_compiled_search_goes_on_as_well() -> None:
     for factor, answer in ((Fraction(99, 100), "safe"), (Fraction(1), "unsafe")):
         asked = replace(problem, epsilon=exact * factor)
         assert decide(asked, resume=first).answer == answer
+
+
+@pytest.mark.parametrize("find", [tree.search, fast.fast_search])
+def test_below_a_leaf_there_may_be_no_bad_policy(find: Callable[..., Outcome]) -> None:
+    """The search from there proves whatever is asked: problem 1,058 of the campaign."""
+    mdp = MDP.bandit({"s": {"good": 2, "fair": 1, "bad": 0}, "t": {"a": 1}})
+    data = DataDistribution.from_table(mdp, {"s": {"good": "1/2", "fair": "1/8", "bad": "3/8"}})
+    question = Question.of(SafetyProblem(mdp, data, "1"))
+    witness = find(question, Limits()).witness
+    found = find(question, Limits(), start=(((0, 1), (3,)), witness))
+    assert found.lower == witness.cost
+    assert found.stopped is None
 
 
 def test_what_is_no_certificate_of_this_radius_is_refused() -> None:

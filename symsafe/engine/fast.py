@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from symsafe.engine import kernel
 from symsafe.engine.forest import Crew, Leaf, Maker, Place
 from symsafe.engine.kernel import Ints
-from symsafe.engine.leaves import CirculationLeaf
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
@@ -31,6 +30,7 @@ from symsafe.engine.tree import (
     Search,
     Split,
     Start,
+    least_cost,
     trivial_root,
     walk,
 )
@@ -195,9 +195,8 @@ class _Fast:
             self._close(stopped)
         if slow.settled():
             slow.root = trivial_root(self.question)
-        leaves = [node.content for node in walk(slow.root)]
-        lower = min(leaf.cost for leaf in leaves if isinstance(leaf, CirculationLeaf))
-        return Outcome(slow.root, lower, slow.witness, stopped, len(leaves))
+        lower, count = least_cost(slow.root, slow.witness), sum(1 for _ in walk(slow.root))
+        return Outcome(slow.root, lower, slow.witness, stopped, count)
 
     # -- the search in floats ----------------------------------------------------------------
 

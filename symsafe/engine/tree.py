@@ -38,6 +38,7 @@ __all__ = [
     "Search",
     "Split",
     "Start",
+    "least_cost",
     "search",
     "trivial_root",
     "walk",
@@ -184,8 +185,8 @@ class Search:
         if self.settled():
             # Either the question is decided by the witness, or the least cost is 0.
             self.root = trivial_root(self.question)
-        costs = [n.content.cost for n in walk(self.root) if isinstance(n.content, CirculationLeaf)]
-        return Outcome(self.root, min(costs), self.witness, stopped, self.nodes)
+        lower = least_cost(self.root, self.witness)
+        return Outcome(self.root, lower, self.witness, stopped, self.nodes)
 
     def close(self, node: Node) -> None:
         """Close an open node: by a search below it, or if a limit is reached by any bound."""
@@ -385,6 +386,12 @@ class Search:
         leaf = self.leaves.circulation(node.allowed, kappa, reach, self.root.hitting)
         self.exact_seconds = max(0.9 * self.exact_seconds, self.limits.elapsed - started)
         return leaf
+
+
+def least_cost(root: Node, witness: Witness) -> Fraction:
+    """Return what the leaves of a closed tree prove; below a node there may be no bad policy."""
+    costs = (n.content.cost for n in walk(root) if isinstance(n.content, CirculationLeaf))
+    return min(costs, default=witness.cost)
 
 
 def trivial_root(question: Question) -> Node:
