@@ -83,7 +83,7 @@ _SUITES = (
     "test_family.py::test_an_outside_cell_must_be_outside",
     "test_family.py::test_a_point_where_a_constraint_is_tight_is_not_outside",
 )
-_CASES_SECONDS, _TESTS_SECONDS = 1.5, 20  # of what a mutant has to withstand, by a sound checker
+_CASES_SECONDS, _TESTS_SECONDS = 1.5, 30  # of what a mutant has to withstand, by a sound checker
 _PATIENCE = 10  # times that
 _MEMORY = 4 * 2**30
 _WORDS = {"Rejected": 0, "Malformed": 0, "refusal": 0, "need": 3}  # from this argument on
