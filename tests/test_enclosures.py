@@ -150,6 +150,17 @@ def accepted(call: Callable[[], object]) -> bool:
     return True
 
 
+def boundary(
+    passes: Callable[[Fraction], bool], weak: Fraction, strong: Fraction
+) -> tuple[Fraction, Fraction]:
+    """Return neighbours between a number that passes and one that does not, one of each."""
+    unit = abs(strong - weak) / 2**38
+    while abs(strong - weak) > unit:
+        middle = (weak + strong) / 2
+        weak, strong = (middle, strong) if passes(middle) else (weak, middle)
+    return weak, strong
+
+
 @pytest.mark.parametrize("wide", [None, "exp_bound", "log_bound"])
 @pytest.mark.parametrize("seed", range(40))
 def test_what_is_made_of_exp_and_log_is_on_the_safe_side(
@@ -270,15 +281,8 @@ class Box:
 
 
 def greatest(verify: Callable[[Fraction], object]) -> Fraction:
-    """The greatest cost between -100 and 100 that is accepted, to within 2^-40."""
-    low, high = Fraction(-100), Fraction(100)
-    for _ in range(48):
-        middle = (low + high) / 2
-        if accepted(lambda cost=middle: verify(cost)):
-            low = middle
-        else:
-            high = middle
-    return low
+    """The greatest cost between -100 and 100 that is accepted."""
+    return boundary(lambda cost: accepted(lambda: verify(cost)), Fraction(-100), Fraction(100))[0]
 
 
 @pytest.mark.parametrize("wide", [False, True])

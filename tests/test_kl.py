@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
 from instances import shares
 from kl_oracle import Bandit, least_cost
 from scipy.optimize import minimize_scalar
+from test_enclosures import digits
 from typer.testing import CliRunner
 
 from symsafe import MDP, DataDistribution, Regularizer, SafetyProblem, checker, decide, radius
 from symsafe.cli import app
+from symsafe.engine import curve_kernel
 from symsafe.engine.preferences import smallest_raises
 from symsafe.engine.question import Question
 from symsafe.engine.soft import soft_witness
@@ -292,10 +295,24 @@ def test_the_best_mean_may_be_that_of_an_action() -> None:
 def test_a_bound_is_refined_where_it_rests() -> None:
     """Not at the best means alone: beside one of them a steep piece of the curve claimed nothing.
 
-    Its prices are so high that a line is the difference of large numbers: what rounding may take
-    from it counts. Problem 1,017 of the differential campaign; the bounds were 2 * 10^-9 apart.
+    Problem 1,017 of the differential campaign; its bounds were 1.6 * 10^-9 apart.
     """
     assert radius(random_problem(1017)).is_tight
+
+
+def test_a_high_price_promises_nothing_that_is_rounding() -> None:
+    """There a line is the difference of large numbers; against 200 digits."""
+    weight, data = np.array([-21.0, -0.5]), np.array([1 / 15, 4 / 15])
+    lowered, ends = np.zeros(2, dtype=np.bool_), np.array([0.0, 0.0])
+    with digits(200):
+        for k in range(1, 60):
+            gaps = np.array([[-0.4, 0.4 * np.exp(-20.5) * (1 + k * 1e-14)]] * 2)
+            missed = curve_kernel._missing(
+                weight, gaps, data, lowered, 0, np.zeros(2), ends, False, 1e17, 0, 2
+            )
+            pairs = zip(weight.tolist(), gaps[0].tolist(), strict=True)
+            found = sum((arb(1e17) * arb(w).exp() * arb(gap) for w, gap in pairs), arb(0))
+            assert arb(missed) >= -found, k
 
 
 def test_a_regret_that_no_optimum_has_makes_every_tolerance_safe() -> None:

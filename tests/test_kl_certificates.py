@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import second_checker
 from instances import shares
-from test_enclosures import widen
+from test_enclosures import boundary, widen
 from test_kl import arms, lasting, random_problem
 
 from symsafe import MDP, DataDistribution, Regularizer, SafetyProblem, checker, decide, radius
@@ -201,14 +201,7 @@ def limit(
     document: dict[str, Any], place: Any, key: Any, weak: Fraction, strong: Fraction
 ) -> tuple[Fraction, Fraction]:
     """Return neighbouring values, one accepted and one refused, between two such values."""
-    unit = abs(strong - weak) / 2**38
-    while abs(strong - weak) > unit:
-        middle = (weak + strong) / 2
-        if accepted(document, place, key, middle):
-            weak = middle
-        else:
-            strong = middle
-    return weak, strong
+    return boundary(lambda x: accepted(document, place, key, x), weak, strong)
 
 
 def at_regret_1(
