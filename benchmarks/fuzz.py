@@ -3,6 +3,7 @@
     python benchmarks/fuzz.py problem -max_total_time=600      TOML and JSON problem files
     python benchmarks/fuzz.py expression -max_total_time=600   expressions of parameters
     python benchmarks/fuzz.py certificate -max_total_time=600  certificates, checker alone
+    python benchmarks/fuzz.py checkers -max_total_time=600     certificates, two checkers agree
     python benchmarks/fuzz.py drn -max_total_time=600          DRN files of Storm
     python benchmarks/fuzz.py prism -max_total_time=600        PRISM's five explicit files
     python benchmarks/fuzz.py counts -max_total_time=600       counts in CSV
@@ -15,17 +16,22 @@
 Options after the target go to libFuzzer. Only the documented errors may come out: `InputError`,
 `UnsupportedError`, `checker.Rejected`. Anything else, an input that takes more than ten seconds, or
 one that needs more than 2 GB ends the run with a file that reproduces it. What is read is written
-and read again, and must be equal.
+and read again, and must be equal. `checkers` starts from a certificate of each sort, changes it as
+benchmarks/mutants.py does or as libFuzzer does, and lets coverage say which change to go on from.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import signal
 import sys
 from collections.abc import Callable, Hashable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from random import Random
 from tempfile import mkdtemp
 from typing import Any
 
@@ -34,8 +40,12 @@ import networkx as nx
 import numpy as np
 from scipy.sparse import csr_matrix
 
-with atheris.instrument_imports(include=["symsafe"]):
-    from symsafe import MDP, DataDistribution, SafetyProblem, checker, loads_problem, problems
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+with atheris.instrument_imports(include=["symsafe", "second_checker"]):
+    import second_checker
+
+    from symsafe import MDP, DataDistribution, SafetyProblem, checker, loads_problem
     from symsafe.errors import InputError, UnsupportedError
     from symsafe.exact import MAX_EXPRESSION, entry
     from symsafe.importers.arrays import from_mdptoolbox
@@ -45,6 +55,8 @@ with atheris.instrument_imports(include=["symsafe"]):
     from symsafe.importers.sources import read_source
     from symsafe.model import dumps_problem
     from symsafe.model.arrays import load_arrays
+
+from mutants import mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("p", "q", "rate")
@@ -75,11 +87,54 @@ def expression(data: bytes) -> None:
 
 
 def certificate(data: bytes) -> None:
-    """A certificate; what is accepted is accepted again from its canonical text."""
+    """A certificate."""
     try:
         checker.check_text(data)
     except checker.Rejected:
         return
+
+
+def checkers(data: bytes) -> None:
+    """A certificate, with a digest that fits: the second checker agrees, or leaves it open."""
+    try:
+        document = checker.parse(data)
+    except checker.Rejected:
+        return
+    if isinstance(document, dict) and "problem" in document:
+        document["digest"] = checker.digest(document["problem"])
+    expected = "accepted"
+    try:
+        checker.check(document)
+    except checker.Rejected:
+        expected = "refused"
+    found, why = second_checker.verdict(document)
+    if found not in ("open", expected):
+        raise ValueError(f"{expected} by the first checker, but {found} by the second: {why}")
+
+
+def spoilt(data: bytes, size: int, seed: int) -> bytes:
+    """Change a certificate: its values, or its text."""
+    random = Random(seed)
+    if random.random() < 0.8:
+        try:
+            changed = mutant(random, json.loads(data), certificates())[0]
+        except (ValueError, LookupError, TypeError, AttributeError):  # it is none any more
+            return bytes(atheris.Mutate(data, size))
+        text = json.dumps(changed, separators=(",", ":")).encode()
+        if len(text) <= size:
+            return text
+    return bytes(atheris.Mutate(data, size))
+
+
+@cache
+def certificates() -> list[Any]:
+    """Return a short certificate of each sort."""
+    cases = json.loads(gzip.decompress((ROOT / "tests" / "conformance.json.gz").read_bytes()))
+    found = {}
+    for case in sorted(cases, key=lambda case: len(json.dumps(case["document"])), reverse=True):
+        if not case["refused"]:
+            found[case["sort"]] = case["document"]
+    return list(found.values())
 
 
 FOLDER = Path(mkdtemp(prefix="fuzz-files-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
@@ -287,6 +342,7 @@ TARGETS = {
     "problem": problem,
     "expression": expression,
     "certificate": certificate,
+    "checkers": checkers,
     "drn": drn,
     "prism": prism,
     "counts": counts,
@@ -326,16 +382,14 @@ def seeds(target: str) -> list[bytes]:
         return [json.dumps(asked).encode(), json.dumps(asked | {"actions": 2}).encode()]
     if target in ("gymnasium", "toolbox", "networkx"):
         return [bytes(range(200)), b"\x01" * 200, b"\xff" * 200]
-    shipped = [loads_problem(problems.text(name)) for name in ("tight-bandit", "vertex-cover")]
-    if target == "problem":
-        return [
-            mark + dumps_problem(found, style).encode()
-            for found in shipped
-            for mark, style in ((b"\xff", "toml"), (b"\x00", "json"))
-        ]
-    from symsafe import radius
-
-    return [radius(found).certificate.to_json().encode() for found in shipped]
+    if target in ("certificate", "checkers"):
+        return [json.dumps(document).encode() for document in certificates()]
+    files = sorted((ROOT / "examples").rglob("*.toml"))
+    texts = [text for path in files if len(text := path.read_bytes()) < 4_000]
+    shipped = [loads_problem(text.decode()) for text in texts]
+    return [b"\xff" + text for text in texts] + [
+        b"\x00" + dumps_problem(found, "json").encode() for found in shipped
+    ]
 
 
 def main() -> None:
@@ -347,7 +401,10 @@ def main() -> None:
     for number, text in enumerate(seeds(target)):
         (corpus / f"seed{number}").write_bytes(text)
     limits = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
-    atheris.Setup([sys.argv[0], *limits, *sys.argv[1:], str(corpus)], TARGETS[target])
+    mutator = {"custom_mutator": spoilt} if target == "checkers" else {}
+    arguments = [sys.argv[0], *limits, *sys.argv[1:], str(corpus)]
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # some library catches it, libFuzzer needs it
+    atheris.Setup(arguments, TARGETS[target], **mutator)
     atheris.Fuzz()
 
 

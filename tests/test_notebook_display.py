@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from instances import random_instance, random_sparse, to_problem
 from IPython.core.formatters import DisplayFormatter
+from test_conformance import CASES
 
 import symsafe
 from symsafe import (
@@ -181,6 +182,15 @@ def test_the_outline_accounts_for_every_node() -> None:
         hidden += size(root) > MAX_NODES
         read(certificate._repr_html_())
     assert hidden == 1
+
+
+def test_whatever_is_accepted_is_shown() -> None:
+    """Certificates of all sorts, many of them changed: well-formed pages that name the kind."""
+    for case in CASES:
+        if not case["refused"]:
+            certificate = Certificate(case["document"])
+            assert read(certificate._repr_html_()).text
+            assert certificate.kind in repr(certificate)
 
 
 def test_a_tree_is_collapsed() -> None:
