@@ -1842,13 +1842,15 @@ class Region:
     digest: str  # of the problem
     cells: int  # and splits
     proofs: int
+    interiors: int  # cells that are proven without their edges
     kind = "region"
 
     @property
     def sentence(self) -> str:
         """The claim in words."""
         parts = (f"{show(getattr(self, key))} {key}" for key in ("safe", "unsafe", "undecided"))
-        return f"shares of the parameters' box: {', '.join(parts)}"
+        edges = f"; cells without their edges: {self.interiors}" if self.interiors else ""
+        return f"shares of the parameters' box: {', '.join(parts)}{edges}"
 
 
 def check_region(family: Family, claimed: object, evidence: object, digest: str) -> Region:
@@ -1869,7 +1871,7 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
         family.spend(sum(effort(x[0], family.box, family.bounds) for x in found), step)
         rest = [x for x in found if not proven(*x[:2], family.box, family.bounds)]
         proofs.append((proof.kind, rest))
-    pending = [(family.box, ONE)]
+    pending, interiors = [(family.box, ONE)], 0
     cells = items(body["cells"], "evidence.cells")
     for i, cell in enumerate(cells):
         step = f"evidence.cells[{i}]"
@@ -1900,13 +1902,14 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
                 family.spend(effort(top, box, family.bounds), step)
                 if not proven(top, strict, box, family.bounds, word == "interior"):
                     raise Rejected(step, rule, f"a condition of {place} is not proven on this cell")
+            interiors += word == "interior"
             shares[kind] += share
     if pending:
         raise Rejected("evidence.cells", "cells", "a part of the box is in no cell")
     for key, share in shares.items():
         need(number(claim[key], f"claim.{key}"), "exactly", share, f"claim.{key}", "cells", key)
     safe, unsafe, undecided = shares.values()
-    return Region(safe, unsafe, undecided, digest, len(cells), len(proofs))
+    return Region(safe, unsafe, undecided, digest, len(cells), len(proofs), interiors)
 
 
 # == Part: contextual bandits given by lists of integers

@@ -74,7 +74,8 @@ class Region:
         The parameters.
     safe, unsafe, undecided, outside : Fraction
         Shares of the box, with sum 1. `outside` is proven to lie outside the domain; a cell that
-        the edge of the domain crosses counts as a whole.
+        the edge of the domain crosses counts as a whole, and so does one that is proven without its
+        edge (`RegionCell.interior`): a share of 1 does not speak of all points, `forall_safe` does.
     cells : tuple of RegionCell
         Their union is the box.
     boundaries : tuple of (Fraction, Fraction), or None

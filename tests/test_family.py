@@ -540,9 +540,23 @@ def refused(document: Any) -> tuple[str, str]:
 
 
 def test_the_small_certificate_is_valid() -> None:
-    """And names its shares."""
+    """And names its shares, and that one of its cells is proven without its edges."""
     result = checker.check(small_certificate())
-    assert result.sentence == "shares of the parameters' box: 4/5 safe, 1/5 unsafe, 0 undecided"
+    shares = "shares of the parameters' box: 4/5 safe, 1/5 unsafe, 0 undecided"
+    assert result.sentence == f"{shares}; cells without their edges: 1"
+
+
+def test_a_domain_on_the_edge_of_a_cell_is_not_said_to_be_safe() -> None:
+    """Where p <= 1/10 leaves an end of [1/10, 1/5], which is unsafe, the share of 1 says so."""
+    document = json.loads(region(rare("1/10", "1/5")).certificate.to_json())
+    document["problem"]["parameters"]["constraints"] = [[["1/10", 0], ["-1", 1]]]
+    document["digest"] = checker.digest(document["problem"])
+    assert decide(rare().at(p="1/10")).answer == "unsafe"
+    result = checker.check(document)
+    assert (result.safe, result.interiors) == (1, 1)
+    whole = forall_safe(rare("3/20", "1/5"), engine="tree").certificate
+    assert whole is not None
+    assert checker.check(whole.document).interiors == 0
 
 
 def proof_of(document: Any, key: str) -> int:
