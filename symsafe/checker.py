@@ -30,7 +30,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate, groupby, pairwise, product
-from math import ceil, comb, floor, gcd, lcm, prod
+from math import ceil, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
 
@@ -62,9 +62,9 @@ RAISE = ("action", "lowered", "ends", "prices", "tilted")
 METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
-MAX_POWER = 1000  # of a parameter
-MAX_TERMS = 100_000  # of a product of polynomials, as it is multiplied out
-MAX_STATES = 3 * 10**6  # of the choices of a bandit
+MAX_PARAMETERS, MAX_POWER = 64, 1000  # of a family, and of one of them
+MAX_TERMS = 100_000  # of a product of polynomials, as it is multiplied out, or on a box
+MAX_INTEGERS, MAX_STATES = 2**23, 3 * 10**6  # of a list, of the choices of a bandit
 MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
 RELATIONS = {"exactly": eq, "at most": le, "at least": ge, "more than": gt}
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -108,9 +108,8 @@ class Result:
         if self.kind == "critical":
             return f"{low} <= critical epsilon of the set <= {high}, for {regret}"
         if self.kind == "nearest":
-            return (
-                f"{low} <= distance of D from the safe distributions <= {high}, {error}, {regret}"
-            )
+            what = f"those of the set with a safety radius of at least {show(self.epsilon)}"
+            return f"{low} <= distance of D from {what} <= {high}, for {regret}"
         if self.kind == "radius":
             kind = "regularised safety radius" if self.regularised else "safety radius"
             of = self.metric.removeprefix("error")
@@ -119,9 +118,8 @@ class Result:
             return f"{low} <= fewest samples to add for a safe D <= {high}, {error}, {regret}"
         some = "no" if self.kind in ("safe", "all-safe") else "some"
         if self.kind == "all-unsafe":
-            return (
-                f"every D is unsafe: some reward with {error} has an optimal policy with {regret}"
-            )
+            what = "every D of the set is unsafe"
+            return f"{what}: some reward with {error} has an optimal policy with {regret}"
         policy = "a regularised-optimal" if self.regularised else "an optimal"
         if self.kind in ("all-safe", "some-unsafe"):
             what = self.kind.replace("-", " D of the set is ").replace("all", "every")
@@ -227,17 +225,33 @@ class Work:
     It is what protects the machine: a document of a few bytes may demand years.
     """
 
-    spent = 0
+    spent, price = 0, 1
 
     def spend(self, steps: int, step: str) -> None:
-        self.spent += steps
+        self.spent += self.price * steps
         if self.spent > MAX_WORK:
             raise Malformed(step, f"more than {MAX_WORK} steps of work")
+
+    def added(self, values: Iterable[Fraction], step: str) -> Fraction:
+        """Return the sum, over one denominator that has its limits."""
+        found = Vector.of(list(values), step)
+        self.spend(len(found.top) * blocks(found.scale) + lowest(found.scale), step)
+        return found.sum()
+
+    def distribution(self, values: list[Fraction], step: str, rule: str) -> None:
+        """Refuse numbers that are negative or whose sum is not 1."""
+        need(min(values, default=ZERO), "at least", ZERO, step, rule, "least probability")
+        need(self.added(values, step), "exactly", ONE, step, rule, "sum of probabilities")
 
 
 def blocks(*values: int | Fraction) -> int:
     """Return how many steps it takes to multiply by these, or to add them, at a time."""
     return 1 + (sum(x.numerator.bit_length() + x.denominator.bit_length() for x in values) >> 11)
+
+
+def lowest(*scales: int) -> int:
+    """Return how many steps it takes to bring a fraction over their product to lowest terms."""
+    return sum(map(int.bit_length, scales)) ** 2 >> 17
 
 
 def common(denominators: Iterable[int], step: str) -> int:
@@ -269,17 +283,6 @@ class Vector:
 
     def sum(self) -> Fraction:
         return Fraction(sum(self.top), self.scale)
-
-
-def added(values: Iterable[Fraction], step: str) -> Fraction:
-    """Return the sum, over one denominator that has its limits."""
-    return Vector.of(list(values), step).sum()
-
-
-def distribution(values: list[Fraction], step: str, rule: str) -> None:
-    """Refuse numbers that are negative or whose sum is not 1."""
-    need(min(values, default=ZERO), "at least", ZERO, step, rule, "least probability")
-    need(added(values, step), "exactly", ONE, step, rule, "sum of probabilities")
 
 
 class Shape(Work):
@@ -323,11 +326,12 @@ class Problem(Shape):
         self.horizon = 1 / (1 - self.discount)
         self.reward = self.table(body["reward"], "problem.reward", number)
         self.data = self.table(body["data"], "problem.data", number)
-        distribution(self.data, "problem.data", "problem")
+        self.distribution(self.data, "problem.data", "problem")
         self.initial = self.vector(body["initial"], "problem.initial")
-        distribution(self.initial.values, "problem.initial", "problem")
+        self.distribution(self.initial.values, "problem.initial", "problem")
         self.transitions: list[dict[int, Fraction]] = []  # of a pair: probability of a successor
         self.shifts: list[tuple[list[int], Vector]] = []  # row p of E: the states, the entries
+        long = 0  # bits of the rows with long numbers: a discount is copied into all of them
         for s, rows in enumerate(items(body["transitions"], "problem.transitions", self.size)):
             step = f"problem.transitions[{s}]"
             for listed in items(rows, step, len(self.pairs[s])):
@@ -338,6 +342,9 @@ class Problem(Shape):
                 entries = Vector.of(list(shift.values()), step)
                 self.shifts.append((list(shift), entries))
                 self.weight += len(shift) * blocks(entries.scale)
+                long += len(shift) * (entries.scale.bit_length() >> 11 << 11)
+                if long > MAX_LIST_BITS:
+                    raise Malformed(step, f"more than {MAX_LIST_BITS} bits in long numbers")
         self.weight += self.size * blocks(self.initial.scale)
         self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
         given = body.get("regularizer", {})
@@ -358,7 +365,7 @@ class Problem(Shape):
                 raise Rejected(step, "problem", "successors must increase")
             row[t] = number(probability, step)
             need(row[t], "more than", ZERO, step, "problem", "probability")
-        distribution(list(row.values()), step, "problem")
+        self.distribution(list(row.values()), step, "problem")
         return row
 
     def entries(self, value: object, step: str, rule: str) -> dict[int, Fraction]:
@@ -420,13 +427,15 @@ class Problem(Shape):
 
     def mean(self, v: Vector) -> Fraction:
         """Return the mean of `v` under the initial distribution."""
+        self.spend(lowest(self.initial.scale, v.scale), "evidence")
         top = sum(m * x for m, x in zip(self.initial.top, v.top, strict=True))
         return Fraction(top, self.initial.scale * v.scale)
 
     def shift(self, v: Vector, p: int) -> Fraction:
         """Return (Ev)(p) = v(s) - discount * (mean of v after p)."""
-        self.spend(v.scale.bit_length() ** 2 >> 17, "evidence")  # for lowest terms
-        return Fraction(self.scaled_shift(v, p), self.shifts[p][1].scale * v.scale)
+        scale = self.shifts[p][1].scale
+        self.spend(lowest(scale, v.scale), "evidence")
+        return Fraction(self.scaled_shift(v, p), scale * v.scale)
 
     def scaled_shift(self, v: Vector, p: int) -> int:
         """Return (Ev)(p) times a positive number."""
@@ -468,7 +477,7 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
     v = problem.vector(body["value"], f"{step}.value")
     u = problem.vector(body["policy_value"], f"{step}.policy_value")
     for s, pairs in enumerate(problem.pairs):
-        distribution([policy[p] for p in pairs], f"{step}.policy[{s}]", "witness")
+        problem.distribution([policy[p] for p in pairs], f"{step}.policy[{s}]", "witness")
     visited = problem.reached({p for p, x in enumerate(policy) if x > 0})
     for p, (s, a) in enumerate(problem.place):
         relation = "exactly" if policy[p] > 0 and s in visited else "at most"
@@ -477,17 +486,19 @@ def check_witness(problem: Problem, value: object, bad: Fraction, step: str) -> 
             need(reward[p], relation, problem.shift(v, p), at, "witness.2", "reward")
     for s, pairs in enumerate(problem.pairs):
         gains = (policy[p] * problem.gain(u, p) for p in pairs if policy[p])
-        right = u.values[s] + added(gains, step)
+        right = u.values[s] + problem.added(gains, step)
         at = f"{step}.policy_value[{s}]"
         need(u.values[s], "exactly", right, at, "witness.3", "value")
     need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.3", "return")
-    return [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
+    errors = [abs(x - r) for x, r in zip(reward, problem.reward, strict=True)]
+    problem.spend(4 * sum(blocks(e) ** 2 for e in errors), step)
+    return errors
 
 
 def check_cost(problem: Problem, errors: list[Fraction], budget: Fraction) -> None:
     """Refuse a reward model whose total error is above the budget."""
     step = "evidence.witness.reward"
-    cost = added((d * e for d, e in zip(problem.data, errors, strict=True)), step)
+    cost = problem.added((d * e for d, e in zip(problem.data, errors, strict=True)), step)
     need(cost, "at most", budget, step, "witness.1", "total error")
 
 
@@ -644,7 +655,9 @@ class Tree:
                 least = kappa * Fraction(top, bottom) - problem.data[p]
                 need(y, "at least", least, step, "circulation.3", what)
         worth = sum(z * self.reward.top[p] for p, z in flow.items())
-        cost = Fraction(worth, scale * self.reward.scale) - kappa * self.bad
+        scale *= self.reward.scale
+        problem.spend(lowest(scale), step)
+        cost = Fraction(worth, scale) - kappa * self.bad
         need(cost, self.relation, self.limit, step, "circulation.4", "cost")
 
     def duplicate(self, scope: Scope, value: object, step: str) -> None:
@@ -684,8 +697,9 @@ class Tree:
                         found = problem.shift(h, p) + price * problem.reward[p]
                         raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
             start = problem.mean(h) + price * self.bad
-            size = sum(map(int.bit_length, (unit, factor, problem.initial.scale)))
-            problem.spend(len(scope.allowed[s]) * (size**2 >> 17), at)  # for lowest terms
+            problem.spend(
+                len(scope.allowed[s]) * lowest(unit, factor, h.scale, start.denominator), at
+            )
             for p in scope.allowed[s]:
                 scale = unit * h.scale * problem.shifts[p][1].scale
                 bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
@@ -723,7 +737,7 @@ class Regularizer:
         if kind == "linear":
             return
         for s, pairs in enumerate(problem.pairs):
-            distribution([given[p] for p in pairs], f"{step}.{source}[{s}]", "problem")
+            problem.distribution([given[p] for p in pairs], f"{step}.{source}[{s}]", "problem")
         at = "evidence.reference"
         visits = problem.vector(evidence["reference"], at).values
         flow = {p: visits[s] * given[p] for p, (s, _) in enumerate(problem.place)}
@@ -738,8 +752,9 @@ class Regularizer:
     def omega(self, x: list[Fraction]) -> Fraction:
         """Return omega at normalised occupancies, or at any other numbers."""
         gaps = [z - r for z, r in zip(x, self.rho, strict=True)]
-        terms = zip(self.c, self.q, self.m, x, gaps, strict=True)
-        return added((c * z + q * d * d + m * abs(d) for c, q, m, z, d in terms), "evidence")
+        rows = zip(self.c, self.q, self.m, x, gaps, strict=True)
+        terms = (c * z + q * d * d + m * abs(d) for c, q, m, z, d in rows)
+        return self.problem.added(terms, "evidence")
 
     def slope(self, h: list[Fraction], x: list[Fraction], step: str, rule: str) -> None:
         """Refuse h unless omega(x') >= omega(x) + <h, x' - x> for all x'."""
@@ -771,7 +786,7 @@ def check_regularised_witness(
         relation, at = "exactly" if visits[p] > 0 else "at most", f"{step}.reward[{s}][{a}]"
         paid = reward[p] - regularizer.scale * slope[p]
         need(paid, relation, problem.shift(v, p), at, "witness.3", "reward less its price")
-    worth = added((x * r for x, r in zip(visits, problem.reward, strict=True)), step)
+    worth = problem.added((x * r for x, r in zip(visits, problem.reward, strict=True)), step)
     need(worth, "at most", bad, f"{step}.occupancy", "witness.4", "return")
 
 
@@ -835,7 +850,7 @@ class CaseTree(Tree):
             fixed = omega.c[p] - 2 * omega.q[p] * omega.rho[p]
             kink = omega.m[p] * (scope.sides.get(p, 0) * w or abs(w))
             gained.append(w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink)
-        cost = problem.mean(u) - kappa * self.bad + added(gained, step)
+        cost = problem.mean(u) - kappa * self.bad + problem.added(gained, step)
         need(cost, self.relation, self.limit, step, "dual.4", "cost")
 
     def gap(self, scope: Scope, value: object, step: str) -> None:
@@ -863,9 +878,9 @@ class CaseTree(Tree):
             need(flow.get(p, ZERO), "at least", least, step, "gap.2", f"flow of {what}")
             left = (1 - price) * problem.reward[p] - omega.scale * h[p]
             need(left, "at most", problem.shift(u, p), step, "gap.3", f"gain of {what}")
-        worth = added((y * problem.reward[p] for p, y in flow.items()), step)
+        worth = problem.added((y * problem.reward[p] for p, y in flow.items()), step)
         share = [(1 - problem.discount) * flow.get(p, ZERO) / kappa for p in every]
-        tangent = added((x * y for x, y in zip(h, z, strict=True)), step) - omega.omega(z)
+        tangent = problem.added((x * y for x, y in zip(h, z, strict=True)), step) - omega.omega(z)
         most = omega.weight * tangent + price * self.bad + problem.mean(u)
         cost = worth - kappa * omega.weight * omega.omega(share) - kappa * most
         need(cost, self.relation, self.limit, step, "gap.4", "cost")
@@ -941,10 +956,11 @@ class Soft:
         self.reference = problem.table(body["reference"], f"{step}.reference", number)
         for s, pairs in enumerate(problem.pairs):
             at = f"{step}.reference[{s}]"
-            distribution([self.reference[p] for p in pairs], at, "problem")
+            problem.distribution([self.reference[p] for p in pairs], at, "problem")
             need(min(self.reference[p] for p in pairs), "more than", ZERO, at, "problem", "least")
         self.spread = max(problem.reward) - min(problem.reward)
         if self.metric in ("preferences", "returns"):
+            added = problem.added
             mass = [added((problem.data[p] for p in pairs), step) for pairs in problem.pairs]
             for p, (s, a) in enumerate(problem.place):
                 at = f"problem.data[{s}][{a}]"
@@ -989,10 +1005,10 @@ class Soft:
                     share = problem.initial.values[s] * self.reference[p] * self.reference[q]
                     gap = problem.reward[p] - problem.reward[q]
                     gaps.append(share * self.divergence(gap, e[p] - e[q], True))
-            error = added(gaps, step)
+            error = problem.added(gaps, step)
         else:
             sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
-            error = added((d * x for d, x in zip(problem.data, sizes, strict=True)), step)
+            error = problem.added((d * x for d, x in zip(problem.data, sizes, strict=True)), step)
         unit = self.spread**2 if self.metric == "mse" else self.spread
         need(error, "at most", budget * unit, step, "witness.1", "error")
 
@@ -1015,16 +1031,11 @@ class Soft:
         """Return bounds of lambda' log sum ref exp(value / lambda'), of one state."""
         top = max(values)
         weighed = list(zip((self.reference[p] for p in pairs), values, strict=True))
-        low, high = (
-            top
-            + self.scale
-            * self.log(
-                added((q * self.exp((x - top) / self.scale, up) for q, x in weighed), "evidence"),
-                up,
-            )
-            for up in (False, True)
-        )
-        return low, high
+        ends = []
+        for up in (False, True):
+            terms = (q * self.exp((x - top) / self.scale, up) for q, x in weighed)
+            ends.append(top + self.scale * self.log(self.problem.added(terms, "evidence"), up))
+        return ends[0], ends[1]
 
     def witness(self, value: object, budget: Fraction, bad: Fraction) -> None:
         """Verify a reward model whose optimal policy has a return of at most `bad`."""
@@ -1051,7 +1062,7 @@ class Soft:
                 exponent = (gains[p] - top) / self.scale
                 above.append(self.reference[p] * self.exp(exponent + blur, True) * (x - least))
                 below.append(self.reference[p] * self.exp(exponent - blur, False))
-            mean = least + added(above, step) / added(below, step)
+            mean = least + problem.added(above, step) / problem.added(below, step)
             at = f"{step}.policy_value[{s}]"
             need(u.values[s], "at least", mean, at, "witness.3", "value")
         need(problem.mean(u), "at most", bad, f"{step}.policy_value", "witness.4", "return")
@@ -1145,10 +1156,13 @@ class CurveTree(Tree):
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
                     if prod(map(len, outside)) > MAX_CHOICES:
                         raise Malformed(at, f"more than {MAX_CHOICES} sets of lowered actions")
-                    problem.spend(prod(map(len, outside)) * len(mine), at)
+                    heavy = len(mine) * blocks(self.data.scale)
+                    problem.spend(prod(map(len, outside)) * heavy, at)
                     for chosen in product(*outside):
-                        mass = sum((problem.data[q] for q in set(chosen)), ZERO)
-                        need(mass, "at least", problem.data[p], at, "curves.3", "data")
+                        mass = sum(self.data.top[q] for q in set(chosen))
+                        if mass < self.data.top[p]:
+                            lowered = Fraction(mass, self.data.scale)
+                            need(lowered, "at least", problem.data[p], at, "curves.3", "data")
         return found
 
     def raised(
@@ -1247,7 +1261,7 @@ class CurveTree(Tree):
             self.problem.spend(high - low, step)
             share = kappa * self.problem.initial.values[s]
             least.append(min(v + share * t for t, v in points[low : high + 1]))
-        need(added(least, step), self.relation, self.limit, step, "multiplier", "cost")
+        need(self.problem.added(least, step), self.relation, self.limit, step, "multiplier", "cost")
 
     def full(self, scope: Scope, value: object, step: str) -> None:  # noqa: ARG002
         items(value, step, 0)
@@ -1267,7 +1281,8 @@ class CurveTree(Tree):
         problem.balance(flow, kappa, step, "gap.1")
         gained = [-kappa * (problem.mean(u) + price * self.bad)]
         for s, pairs in enumerate(problem.pairs):
-            mass, weights = added((flow.get(p, ZERO) for p in pairs), step), list[Fraction]()
+            weights = list[Fraction]()
+            mass = problem.added((flow.get(p, ZERO) for p in pairs), step)
             for p in pairs:
                 y, what = flow.get(p, ZERO), "flow of ({}, {})".format(*problem.place[p])
                 need(y, "at most", problem.data[p], step, "gap.2", what)
@@ -1279,8 +1294,8 @@ class CurveTree(Tree):
                     penalty = soft.log(y / (mass * soft.reference[p]), True)
                     gained.append(y * (problem.reward[p] - soft.scale * penalty))
             at = f"{step}.value[{s}]"
-            need(added(weights, at), "at most", ONE, at, "gap.3", "sum of weights")
-        need(added(gained, step), self.relation, self.limit, step, "gap.4", "cost")
+            need(problem.added(weights, at), "at most", ONE, at, "gap.3", "sum of weights")
+        need(problem.added(gained, step), self.relation, self.limit, step, "gap.4", "cost")
 
 
 # == Part: claims about many data distributions
@@ -1303,7 +1318,7 @@ class DataSet:
                 problem.table(table, f"{step}.mixture[{i}]", number) for i, table in tables
             ]
             for member in self.members:
-                distribution(member, step, "set")
+                problem.distribution(member, step, "set")
             return
         for i, entry in enumerate(items(body["rows"], step)):
             at = f"{step}.rows[{i}]"
@@ -1319,13 +1334,13 @@ class DataSet:
         if self.members is not None:
             entries = enumerate(items(value, step, len(self.members)))
             weights = [number(x, f"{step}[{i}]") for i, x in entries]
-            distribution(weights, step, "distribution")
+            self.problem.distribution(weights, step, "distribution")
             columns = zip(*self.members, strict=True)
-            return [added(map(mul, weights, c), step) for c in columns]
+            return [self.problem.added(map(mul, weights, c), step) for c in columns]
         data = self.problem.table(value, step, number)
-        distribution(data, step, "distribution")
+        self.problem.distribution(data, step, "distribution")
         for flow, relation, bound in self.rows:
-            found = added((c * data[p] for p, c in flow.items()), step)
+            found = self.problem.added((c * data[p] for p, c in flow.items()), step)
             need(found, relation, bound, step, "distribution", "row of the set")
         return data
 
@@ -1337,7 +1352,7 @@ class DataSet:
         height = number(total, f"{step}.total")
         if self.members is not None:
             need(height, "exactly", ZERO, f"{step}.total", "cover.1", "total")
-            return max(added(map(mul, c, member), step) for member in self.members)
+            return max(self.problem.added(map(mul, c, member), step) for member in self.members)
         right, most = [[height] for _ in c], [height]
         for y, (flow, relation, bound) in zip(prices, self.rows, strict=True):
             if relation == "at most":
@@ -1347,8 +1362,8 @@ class DataSet:
                 right[p].append(y * x)
         for p, (s, a) in enumerate(self.problem.place):
             what = f"weighted error of ({s}, {a})"
-            need(c[p], "at most", added(right[p], step), step, "cover.1", what)
-        return added(most, step)
+            need(c[p], "at most", self.problem.added(right[p], step), step, "cover.1", what)
+        return self.problem.added(most, step)
 
 
 def check_cover(
@@ -1370,9 +1385,9 @@ def check_cover(
         errors = check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
         for column, e in zip(columns, errors, strict=True):
             column.append(weight * e)
-    c = [added(column, step) for column in columns]
-    pull = added((sign * problem.data[p] for p, sign in signs.items()), step) / 2
-    return found.most(c, body["total"], body["rows"]), added(weights, step), pull
+    c = [problem.added(column, step) for column in columns]
+    pull = problem.added((sign * problem.data[p] for p, sign in signs.items()), step) / 2
+    return found.most(c, body["total"], body["rows"]), problem.added(weights, step), pull
 
 
 def check_set(
@@ -1406,7 +1421,7 @@ def check_set(
         data = found.member(evidence["distribution"])
         if kind == "nearest":
             gaps = (abs(x - d) for x, d in zip(data, problem.data, strict=True))
-            far = added(gaps, "evidence.distribution") / 2
+            far = problem.added(gaps, "evidence.distribution") / 2
             upper = number(claim["upper"], "claim.upper")
             need(far, "at most", upper, "evidence.distribution", "distribution", "distance")
         problem.data = data
@@ -1456,7 +1471,8 @@ def tighten(found: DataSet, low: list[Fraction], high: list[Fraction], step: str
             found.problem.spend(30 * len(flow), step)
             terms = {p: sign * c for p, c in flow.items() if c}
             least = {p: min(c * low[p], c * high[p]) for p, c in terms.items()}
-            rest = sign * bound - added(least.values(), step)
+            rest = sign * bound - found.problem.added(least.values(), step)
+            found.problem.spend(len(terms) * lowest(rest.denominator) // 2, step)
             for p, c in terms.items():
                 if c > 0:
                     high[p] = min(high[p], (rest + least[p]) / c)
@@ -1517,13 +1533,14 @@ def check_fewest(
     for k, witness in enumerate(items(body["witnesses"], f"{step}.witnesses")):
         at = f"{step}.witnesses[{k}]"
         excess = Vector.of([e - due for e in check_witness(problem, witness, bad, at)], at).top
+        problem.spend(8 * max(map(blocks, excess)) * blocks(*excess), at)
         divisor = gcd(*excess) or 1
         cuts.append([x // divisor for x in excess])
     missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
     nodes = leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
     for at, _, content, low, high in nodes:
         columns, least, last = [[ZERO] for _ in counts], [ZERO], -1
-        entries = items(content, at)
+        within, entries = all(map(le, low, high)), items(content, at)
         problem.spend(20 * len(counts) * (1 + len(entries)), at)
         for entry in entries:
             place, value = items(entry, at, 2)
@@ -1531,14 +1548,16 @@ def check_fewest(
             if k <= last:
                 raise Rejected(at, "fewest.3", "the cuts must increase")
             need(price, "at least", ZERO, at, "fewest.3", "multiplier")
-            for column, y in zip(columns, cuts[k], strict=True):
-                column.append(price * y)
-            least.append(price * missing[k])
             last = k
-        if all(map(le, low, high)):
-            c = [1 - added(column, at) for column in columns]
+            if within:
+                problem.spend(8 * blocks(price) * blocks(*cuts[k]), at)
+                for column, y in zip(columns, cuts[k], strict=True):
+                    column.append(price * y)
+                least.append(price * missing[k])
+        if within:
+            c = [1 - problem.added(column, at) for column in columns]
             least += [min(x * y, x * z) for x, y, z in zip(c, low, high, strict=True)]
-            need(added(least, at), "more than", lower - 1, at, "fewest.3", "samples")
+            need(problem.added(least, at), "more than", lower - 1, at, "fewest.3", "samples")
     problem.data = [(n + m) / (size + upper) for n, m in zip(counts, samples, strict=True)]
 
 
@@ -1596,14 +1615,15 @@ class Function:
         return self + replace(other, top={powers: -x for powers, x in other.top.items()})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def moved(low: Fraction, high: Fraction, e: int, degree: int) -> list[int]:
     """Return the coefficients of (low + high t)^e (1 + t)^(degree - e), times scale^degree."""
     scale = lcm(low.denominator, high.denominator)
-    a, b, row = int(low * scale), int(high * scale), [0] * (degree + 1)
-    for i, j in product(range(e + 1), range(degree - e + 1)):
-        row[i + j] += comb(e, i) * a ** (e - i) * b**i * comb(degree - e, j)
-    return [x * scale ** (degree - e) for x in row]
+    row, ends = [1], (int(low * scale), int(high * scale))
+    for k in range(degree):
+        a, b = ends if k < e else (scale, scale)
+        row = [x * b + y * a for x, y in zip([0, *row], [*row, 0], strict=True)]
+    return row
 
 
 def bernstein(p: Polynomial, box: Box, degrees: list[int]) -> list[int]:
@@ -1641,13 +1661,18 @@ def effort(p: Polynomial, box: Box, bounds: list[Polynomial]) -> int:
     """Return how many steps it may take to see whether `p` has its sign on a box."""
     steps = 1
     for q in ({}, *bounds) if p else ():
-        grown, degrees = len(p) + len(q), [max(column) for column in zip(*p, *q, strict=True)]
+        size = grown = len(p) + len(q)
+        bits = max(x.numerator.bit_length() for x in (*p.values(), *q.values()))
+        every, degrees = 1, [max(column) for column in zip(*p, *q, strict=True)]
         for ends, n in zip(box, degrees, strict=True):  # rows of `moved`, and sums of them
-            grown *= n + 1
-            steps += (
-                (min(len(p) + len(q), n + 1) * n * n // 4 + grown) * blocks(*ends) * (1 + n // 16)
-            )
-            grown = min(grown, prod(k + 1 for k in degrees))
+            end = max(x.bit_length() for end in ends for x in end.as_integer_ratio()) * 2
+            grown, every = grown * (n + 1), every * (n + 1)
+            if every > MAX_TERMS:
+                raise Malformed("evidence", f"more than {MAX_TERMS} coefficients of a condition")
+            row, long = 1 + (n * end >> 10), 1 + (bits >> 10)
+            steps += min(size, n + 1) * n * n * row * (1 + (end >> 10)) + grown * row * long
+            grown, bits = min(grown, every), bits + n * end
+        steps += every * (1 + (bits >> 10)) ** 2  # quotients of them
     return steps
 
 
@@ -1656,12 +1681,12 @@ class Conditions:
 
     def __init__(self, count: int, work: Work) -> None:
         self.count, self.work = count, work  # how many parameters, where steps are counted
+        self.unit = (0,) * count
         self.zero, self.one = self.constant(ZERO), self.constant(ONE)
         self.found: dict[str, tuple[Polynomial, bool, str, str]] = {}  # strict or not, place, rule
 
     def constant(self, x: Fraction) -> Function:
-        unit = (0,) * self.count
-        return Function({unit: x} if x else {}, {unit: ONE}, self.work)
+        return Function({self.unit: x} if x else {}, {self.unit: ONE}, self.work)
 
     def polynomial(self, value: object, step: str) -> Polynomial:
         result: Polynomial = {}
@@ -1680,13 +1705,19 @@ class Conditions:
         self.need(Function(bottom, self.one.bottom, self.work), "more than", step, "divisor")
         return Function(top, bottom, self.work)
 
+    def integral(self, p: Polynomial, step: str) -> Polynomial:
+        """Return a positive multiple whose coefficients are integers, and pay for keeping it."""
+        found = Vector.of([*p.values()], step)
+        self.work.spend(40 * (len(p) + blocks(*found.top)) * blocks(found.scale), step)
+        return {powers: Fraction(x) for powers, x in zip(p, found.top, strict=True)}
+
     def need(self, f: Function, relation: str, step: str, rule: str) -> None:
         """Demand that `f` is "more than" or "at least" 0, later; or "exactly" 0, at once."""
         if relation != "exactly":
-            strict, terms = relation == "more than", sorted(f.top.items())
+            strict, p = relation == "more than", self.integral(f.top, step)
             # A text, as others can choose numbers whose hashes are all equal.
-            key = " ".join(f"{e}{x.numerator:x}/{x.denominator:x}" for e, x in terms) + str(strict)
-            self.found.setdefault(key, (f.top, strict, step, rule))
+            key = " ".join(f"{e}{x.numerator:x}" for e, x in sorted(p.items())) + str(strict)
+            self.found.setdefault(key, (p, strict, step, rule))
         elif f.top:
             raise Rejected(step, rule, "expected two equal functions")
 
@@ -1703,13 +1734,17 @@ class Family(Shape):
         body, step = record(value, (*PROBLEM, "parameters"), "problem"), "problem.parameters"
         super().__init__(body)
         space = record(body["parameters"], ("names", "box", "constraints"), step)
-        self.conditions = known = Conditions(names(space["names"], step), self)
+        count = names(space["names"], step)
+        if count > MAX_PARAMETERS:
+            raise Malformed(step, f"more than {MAX_PARAMETERS} parameters")
+        self.conditions = known = Conditions(count, self)
         self.box: Box = []
         for ends in items(space["box"], step, known.count):
             low, high = (number(x, step) for x in items(ends, step, 2))
             need(high, "at least", low, step, "problem", "end of an interval")
             self.box.append((low, high))
-        self.bounds = [known.polynomial(x, step) for x in items(space["constraints"], step)]
+        constraints = items(space["constraints"], step)
+        self.bounds = [known.integral(known.polynomial(x, step), step) for x in constraints]
         self.discount = known.read(body["discount"], "problem.discount")
         known.need(self.discount, "at least", "problem.discount", "problem")
         known.need(known.one - self.discount, "more than", "problem.discount", "problem")
@@ -1884,6 +1919,7 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
             low, high = box[k]
             need(cut, "more than", low, step, "cells", "cut")
             need(high, "more than", cut, step, "cells", "upper end")
+            family.spend(8 * blocks(share, cut, low, high) ** 2, step)
             part = share * (cut - low) / (high - low)
             pending.append(([*box[:k], (cut, high), *box[k + 1 :]], share - part))
             pending.append(([*box[:k], (low, cut), *box[k + 1 :]], part))
@@ -1919,6 +1955,8 @@ def integers(value: object, step: str, length: int | None = None) -> list[int]:
     """Return the integers in `value`, a string with single spaces between them."""
     if not isinstance(value, str) or INTEGERS.fullmatch(value) is None:
         raise Malformed(step, "expected integers, one space apart, in a string")
+    if value.count(" ") >= MAX_INTEGERS:
+        raise Malformed(step, f"more than {MAX_INTEGERS} integers")
     found = value.split(" ")
     items(found, step, length)
     return [int(x) for x in found]
@@ -2071,8 +2109,8 @@ class Choices(Work):
                     states.append(state)
             moves = following
         if states:
-            why = f"a choice may cost {states[0][1] + aim - 1}; expected {aim}"
-            raise Rejected(step, "bandit.3", why)
+            cost = Fraction(states[0][1] + aim - 1)
+            raise refusal(cost, "at least", Fraction(aim), step, "bandit.3", "cost of a choice")
 
 
 def check_bandit(
@@ -2134,6 +2172,18 @@ def check_bandit(
 # == The document
 
 
+def longest_text(document: object) -> int:
+    """Return the number of characters of the longest string."""
+    most, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            most = max(most, len(value))
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return most
+
+
 def digest(problem: object) -> str:
     """Return the SHA-256 of a problem (a JSON value) written canonically."""
     text = json.dumps(problem, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -2179,6 +2229,8 @@ def check(document: object) -> Result | Region:
         check_bandit(body["problem"], body["evidence"], level, aim, upto)
         return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
+    if regular:  # numbers in lowest terms, which takes the square of their length
+        problem.price = 1 + (longest_text(document) // 600) ** 2
     given = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
     extra = ["reference"] if given else []
     if problem.soft:

@@ -14,7 +14,7 @@ from symsafe.analysis.policies import count_deterministic_policies
 from symsafe.certificate import Certificate, region_certificate
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.curve import trace_radius
-from symsafe.engine.parametric.domain import require_well_formed, show_point
+from symsafe.engine.parametric.domain import at_point, require_well_formed, show_point
 from symsafe.engine.parametric.functions import Box
 from symsafe.engine.parametric.smt import decide_family_by_smt
 from symsafe.engine.parametric.subdivision import RegionProgress, Subdivision
@@ -404,9 +404,11 @@ def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> 
         places = dict.fromkeys(end for piece in pieces for end in (piece.low, piece.high))
         left = limits.remaining()
         share = None if left is None else max(left, _CLOSING) / max(1, len(places))
-        ends = {
-            end: radius(problem.at(**{space.names[0]: end}), time_limit=share) for end in places
-        }
+        ends = dict[Fraction, Verdict]()
+        for end in places:
+            point = {space.names[0]: end}
+            with at_point(point):
+                ends[end] = radius(problem.at(**point), time_limit=share)
         return RadiusCurve(space.names[0], tuple(pieces), ends, limits.elapsed, limits.reached())
 
 

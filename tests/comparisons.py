@@ -29,6 +29,7 @@ from oracle import (
     bad_policies,
     corner_gaps,
     eliminate,
+    policy_return,
     safety_radius,
     support,
 )
@@ -863,7 +864,10 @@ def _states(cells: Sequence[Any], point: dict[str, Fraction]) -> set[str]:
 
 
 def curves(number: int) -> Found:
-    """radius_curve of a single parameter at points of its pieces, by enumeration."""
+    """radius_curve of a single parameter at points of its pieces, by enumeration.
+
+    Refused where all policies return the same somewhere.
+    """
     random = Random(number)
     start = 7 * number
     (problem,) = well_formed_families(1, start=start)
@@ -871,7 +875,14 @@ def curves(number: int) -> Found:
         start += 1_000_003
         (problem,) = well_formed_families(1, start=start)
     (name,) = problem.mdp.parameters.names
-    found = radius_curve(problem, time_limit=5)
+    try:
+        found = radius_curve(problem, time_limit=5)
+    except InputError as error:
+        at = Fraction(error.value.rpartition(f" at {name} = ")[2])
+        there = flattened(problem.at(**{name: at}))
+        returns = {policy_return(there, policy) for policy in there.policies()}
+        yield "refused", error.field == "reward" and len(returns) == 1
+        return
     for piece in random.sample(found.pieces, min(4, len(found.pieces))):
         if piece.radius is not None:
             share = Fraction(random.randint(1, 99), 100)

@@ -1427,9 +1427,9 @@ def test_unwieldy_denominators_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     ("limit", "most", "build", "step"),
     [
         ("MAX_LIST_BITS", 14, bandit, "problem.data"),
-        ("MAX_WORK", 1, bandit, "evidence.returns.optimal"),
-        ("MAX_WORK", 30, bandit, "evidence.tree[3]"),
-        ("MAX_WORK", 60, two_states, "evidence.tree[0].hitting[1]"),
+        ("MAX_WORK", 7, bandit, "evidence.returns.optimal"),
+        ("MAX_WORK", 56, bandit, "evidence.tree[3]"),
+        ("MAX_WORK", 104, two_states, "evidence.tree[0].hitting[1]"),
         ("MAX_WAITING", 0, safe_bandit, "evidence.tree[0].split.children[1]"),
         ("MAX_TOKENS", 9, bandit, "document"),
     ],
@@ -1475,10 +1475,11 @@ BOTH = "error <= 1/3 has an optimal policy with regret >= 1/2"
 SENTENCES = {
     "critical": "1/4 <= critical epsilon of the set <= 1/5, for regret >= 1/2",
     "nearest": (
-        "1/4 <= distance of D from the safe distributions <= 1/5, error <= 1/3, regret >= 1/2"
+        "1/4 <= distance of D from those of the set with a safety radius of at least 1/3 <= 1/5, "
+        "for regret >= 1/2"
     ),
     "fewest": "1/4 <= fewest samples to add for a safe D <= 1/5, error <= 1/3, regret >= 1/2",
-    "all-unsafe": f"every D is unsafe: some reward with {BOTH}",
+    "all-unsafe": f"every D of the set is unsafe: some reward with {BOTH}",
     "all-safe": f"every D of the set is safe: no reward with {BOTH}",
     "some-unsafe": f"some D of the set is unsafe: some reward with {BOTH}",
 }

@@ -421,4 +421,4 @@ def test_command_exits_1_where_nothing_can_be_repaired(tmp_path: Path) -> None:
     save_problem(SafetyProblem(mdp, DataDistribution.uniform(mdp), 1, "1/3"), path)
     result = CliRunner().invoke(app, ["coverage", str(path), "--repair"])
     assert result.exit_code == 1
-    assert "every D is unsafe" in result.stdout
+    assert "every D of the set is unsafe" in result.stdout

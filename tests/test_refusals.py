@@ -150,7 +150,7 @@ def test_the_claims_are_said_in_words() -> None:
     assert best is not None
     assert fixed is not None
     assert "critical epsilon of the set" in best.check().sentence
-    assert "distance of D from the safe distributions" in fixed.check().sentence
+    assert "distance of D from those of the set with a safety radius" in fixed.check().sentence
 
 
 def test_the_checker_runs_as_a_script(

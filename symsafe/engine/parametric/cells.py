@@ -24,7 +24,7 @@ from symsafe.analysis.policies import count_deterministic_policies, deterministi
 from symsafe.analysis.values import optimal_values, shape
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.bernstein import Screen, bounds_of
-from symsafe.engine.parametric.domain import show_point
+from symsafe.engine.parametric.domain import at_point
 from symsafe.engine.parametric.functions import (
     Box,
     Scribe,
@@ -188,11 +188,8 @@ class CellProver:
         """
         self.interior = interior
         self.family.spent = 0  # the checker's limit of work is for a certificate, not for a search
-        try:
+        with at_point(point):
             question = Question.of(self.problem.at(**point))
-        except InputError as error:
-            found = f"{error.value} at {show_point(point)}"
-            raise InputError(error.field, found, error.expected) from None
         budget = value_at(self.epsilon, point) * question.reward_range
         outcome = search(question, self.limits, enough=budget)
         if outcome.stopped:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,7 +21,14 @@ from symsafe.exact import Number, RationalFunction, format_fraction
 from symsafe.model import MDP, ParameterSpace, SafetyProblem
 from symsafe.model.tables import path
 
-__all__ = ["find_point", "points_inside", "require_well_formed", "scribe_of", "show_point"]
+__all__ = [
+    "at_point",
+    "find_point",
+    "points_inside",
+    "require_well_formed",
+    "scribe_of",
+    "show_point",
+]
 
 _MAX_BOXES = 2_000
 _TRIED = 8
@@ -35,6 +43,16 @@ class _Demand:
     number: Number
     strict: bool | None
     expected: str
+
+
+@contextmanager
+def at_point(point: Point) -> Iterator[None]:
+    """Name the point in errors about a problem there."""
+    try:
+        yield
+    except InputError as error:
+        found = f"{error.value} at {show_point(point)}"
+        raise InputError(error.field, found, error.expected) from None
 
 
 def show_point(point: Point) -> str:
@@ -216,11 +234,8 @@ def _prove_returns(problem: SafetyProblem, inside: Point, limits: Limits) -> Non
         for point in points_inside(space, box):
             if any(_evaluate(p, tuple(point.values())) > 0 for p in known[:_TRIED]):
                 continue
-            try:
+            with at_point(point):
                 facts = returns(mdp.at(**point))
-            except InputError as error:
-                found = f"{error.value} at {show_point(point)}"
-                raise InputError(error.field, found, error.expected) from None
             ends = [_return_of(mdp, policy.choices) for policy in (facts.optimal, facts.worst)]
             known.insert(0, reader.read(scribe.number(ends[0] - ends[1]), "return").top)
         if not _is_outside(space, box):
