@@ -1,0 +1,235 @@
+"""Short texts that ask for much arithmetic: with long numbers the checker counts more steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from test_bandit import document as bandit_document
+from test_bandit import large
+from test_checker import bandit, certificate, edited, safe_bandit, two_states
+from test_conformance import CASES
+from test_family import small_certificate
+
+from symsafe import checker
+
+Json = Any
+
+
+def share(digits: int, i: int = 0) -> str:
+    """A small number with so many digits."""
+    return f"1/{10**digits + i}"
+
+
+def unlikely(digits: int) -> Json:
+    """The initial distribution has a long denominator, which each value leaf meets again."""
+    first = Fraction(10**digits + 1, 3 * 10**digits)
+    return edited(two_states, ("problem.initial", [str(first), str(1 - first)]))
+
+
+def long_rewards(digits: int) -> Json:
+    """One reward; circulation leaves sum over its denominator."""
+    middle = Fraction(4 * 10**digits + 1, 10 ** (digits + 1))
+    return edited(safe_bandit, ("problem.reward.0.1", str(middle)))
+
+
+def long_heights(digits: int) -> Json:
+    """A hitting bound."""
+    height = Fraction(10**digits, 3 * 10**digits - 1)
+    return edited(two_states, ("evidence.tree.0.hitting.0.2.1", str(height)))
+
+
+def long_model(digits: int) -> Json:
+    """The reward model of a witness."""
+    return edited(bandit, ("evidence.witness.reward.0.2", share(digits)))
+
+
+def many(actions: int, claim: Json, **evidence: Json) -> Json:
+    """A claim about a bandit of one context, where the first action alone has a return, 1."""
+    problem = {
+        "states": ["s"],
+        "actions": [[str(i) for i in range(actions)]],
+        "initial": ["1"],
+        "discount": "0",
+        "transitions": [[[[0, "1"]]] * actions],
+        "reward": [["1"] + ["0"] * (actions - 1)],
+        "data": [["1"] + ["0"] * (actions - 1)],
+    }
+    return certificate(problem, claim, returns={"optimal": ["1"], "worst": ["0"]}, **evidence)
+
+
+WITNESS = {
+    "reward": [["1"] * 8],
+    "policy": [["0", "1"] + ["0"] * 6],
+    "value": ["1"],
+    "policy_value": ["0"],
+}
+
+
+def long_weights(digits: int) -> list[str]:
+    """Six positive numbers with a sum below 1."""
+    return [share(digits), share(digits, 1), *["1/8"] * 4]
+
+
+def cover(digits: int) -> Json:
+    """Weights of witnesses."""
+    claim = {"kind": "all-unsafe", "regret": "1", "epsilon": "1", "set": {"rows": []}}
+    weights = {"weights": long_weights(digits), "witnesses": [WITNESS] * 6}
+    return many(8, claim, cover=weights | {"signs": [], "total": "1", "rows": []})
+
+
+def mixture(digits: int) -> Json:
+    """Weights of members."""
+    member = [["1/8"] * 8]
+    claim: Json = {"kind": "critical", "regret": "1", "lower": "0", "upper": "1"}
+    evidence = {"weights": ["1"], "witnesses": [WITNESS], "signs": [], "total": "0", "rows": []}
+    weights = long_weights(digits // 3)
+    weights.append(str(1 - sum(map(Fraction, weights))))
+    claim["set"] = {"mixture": [member] * 7}
+    return many(8, claim, cover=evidence, distribution=weights, tree=[])
+
+
+def rows(digits: int) -> Json:
+    """A row of a set, by which bounds are tightened."""
+    flow = [[0, a, f"-{share(digits, a)}"] for a in range(8)]
+    row = {"flow": flow, "relation": "exactly", "bound": "0"}
+    claim = {"kind": "all-safe", "regret": "1", "epsilon": "1", "set": {"rows": [row]}}
+    return many(8, claim, cells=[{"empty": []}])
+
+
+def added_samples(digits: int) -> Json:
+    """Multipliers of cuts."""
+    counts = [["1"] + ["0"] * 7]
+    claim = {"kind": "fewest", "regret": "1", "epsilon": "1/2", "lower": "1", "upper": "0"}
+    nodes = [{"weights": [[k, share(digits, k)] for k in range(4)]}]
+    evidence = {"witnesses": [WITNESS] * 4, "nodes": nodes}
+    return many(8, claim | {"counts": counts}, cuts=evidence, samples=[["0"] * 8], tree=[])
+
+
+def long_cuts(digits: int) -> Json:
+    """Shares of cells of a box."""
+    document = small_certificate()
+    cuts = [[0, str(Fraction(10**digits + i, 9 * 10**digits))] for i in range(20, 0, -1)]
+    document["evidence"]["cells"] = [*cuts, *["undecided"] * 21]
+    return document
+
+
+def long_ends(digits: int) -> Json:
+    """The ends of a cell on which a condition of degree 20 is tested."""
+    document = small_certificate()
+    document["problem"]["parameters"]["constraints"] = [[["-1", e] for e in range(21)]]
+    document["digest"] = checker.digest(document["problem"])
+    outside = {"outside": 0}
+    cut = str(Fraction(10**digits + 1, 9 * 10**digits))
+    document["evidence"]["cells"] = [[0, cut], outside, outside]
+    return document
+
+
+def long_terms(digits: int) -> Json:
+    """The terms of a condition."""
+    document = small_certificate()
+    constraint = [[share(digits, e), e] for e in range(5)]
+    document["problem"]["parameters"]["constraints"] = [constraint]
+    document["digest"] = checker.digest(document["problem"])
+    return document
+
+
+def penalised(digits: int) -> Json:
+    """Any number of a regularised problem."""
+    intact = (x["document"] for x in CASES if not x["refused"] and "chi2" in x["sort"])
+    document = next(x for x in intact if x["claim"]["kind"] == "radius")
+    return edited(lambda: document, ("claim.lower", share(digits)))
+
+
+LONGER: list[Callable[[int], Json]] = [
+    unlikely,
+    long_rewards,
+    long_heights,
+    long_model,
+    cover,
+    mixture,
+    rows,
+    added_samples,
+    long_cuts,
+    long_ends,
+    long_terms,
+    penalised,
+]
+
+
+def spent(document: Json, patch: pytest.MonkeyPatch) -> int:
+    """The steps of a check, however it ends."""
+    steps, spend = [0], checker.Work.spend
+
+    def counted(self: checker.Work, more: int, step: str) -> None:
+        steps.append(self.price * more)
+        spend(self, more, step)
+
+    with patch.context() as within:
+        within.setattr(checker.Work, "spend", counted)
+        try:
+            checker.check(document)
+        except checker.Malformed as refusal:
+            pytest.fail(str(refusal))
+        except checker.Rejected:
+            pass
+    return sum(steps)
+
+
+@pytest.mark.parametrize("build", LONGER, ids=lambda build: build.__name__)
+def test_long_numbers_cost_more(
+    build: Callable[[int], Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where numbers of 3,000 digits meet, the steps grow as the time does: with their square."""
+    short, middle, long = (spent(build(digits), monkeypatch) for digits in (3, 1_500, 3_000))
+    assert long > 10 * short, (short, middle, long)
+    assert long - short > 2.5 * (middle - short), (short, middle, long)
+
+
+def test_a_bound_of_many_digits_is_said_shortly() -> None:
+    """Integers of more than 4,300 digits cannot be written in decimals."""
+    problem = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
+    document = {
+        "format": "symsafe-certificate",
+        "version": 1,
+        "problem": problem,
+        "digest": checker.digest(problem),
+        "claim": {"kind": "safe", "regret": "1", "epsilon": f"1{'0' * 5000}"},
+        "evidence": {"bits": 0, "tree": ["0"]},
+    }
+    with pytest.raises(checker.Rejected, match=r"bandit\.3: .* about \d+e"):
+        checker.check(document)
+
+
+def test_a_discount_is_not_copied_into_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of E holds it again."""
+    monkeypatch.setattr(checker, "MAX_LIST_BITS", 30_000)
+    document = edited(two_states, ("problem.discount", share(2_000)))
+    with pytest.raises(checker.Malformed, match="bits in long numbers"):
+        checker.check(document)
+
+
+def test_parameters_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is an exponent of every term."""
+    document = small_certificate()
+    monkeypatch.setattr(checker, "MAX_PARAMETERS", 0)
+    with pytest.raises(checker.Malformed, match="more than 0 parameters"):
+        checker.check(document)
+
+
+def test_coefficients_on_a_box_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A term of high degree in each parameter has a large table of them."""
+    document = long_ends(1)
+    monkeypatch.setattr(checker, "MAX_TERMS", 20)
+    with pytest.raises(checker.Malformed, match="more than 20 coefficients of a condition"):
+        checker.check(document)
+
+
+def test_lists_of_integers_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are no strings that are counted."""
+    document = bandit_document(large())
+    monkeypatch.setattr(checker, "MAX_INTEGERS", 3)
+    with pytest.raises(checker.Malformed, match="more than 3 integers"):
+        checker.check(document)
