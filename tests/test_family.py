@@ -96,9 +96,9 @@ def well_formed_families(count: int, start: int = 0) -> list[SafetyProblem]:
 
 @pytest.mark.parametrize("chunk", range(4))
 def test_the_ordinary_engine_agrees_in_proven_cells(chunk: int) -> None:
-    """On 120 random families, at random rational points of cells that are proven."""
+    """On 60 random families, at random rational points of cells that are proven."""
     points = 0
-    for position, problem in enumerate(well_formed_families(30, start=chunk * 1000)):
+    for position, problem in enumerate(well_formed_families(15, start=chunk * 1000)):
         random = Random(position)
         found = region(problem, cell_limit=40, target="9/10")
         assert found.safe + found.unsafe + found.undecided + found.outside == 1
@@ -111,7 +111,7 @@ def test_the_ordinary_engine_agrees_in_proven_cells(chunk: int) -> None:
             }
             assert decide(problem.at(**point)).answer == cell.state, (position, point)
             points += 1
-    assert points > 30
+    assert points > 15
 
 
 def test_the_boundary_of_one_parameter_is_exact() -> None:
@@ -335,6 +335,14 @@ def test_a_breakpoint_that_is_not_rational_is_isolated() -> None:
     assert gap.low**2 < Fraction(1, 3) < gap.high**2
 
 
+def test_more_parameters_than_a_certificate_has_are_refused() -> None:
+    """Before any search."""
+    names = [f"p{i}" for i in range(65)]
+    mdp = MDP.bandit({"s": {"a": "1 + p0", "b": 0}}, parameters=dict.fromkeys(names, (0, 1)))
+    with pytest.raises(InputError, match=r"65 parameters.*at most 64"):
+        forall_safe(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2", "1/10"))
+
+
 def test_curves_need_one_parameter() -> None:
     """Two parameters, or none, are refused."""
     for problem in (triangle("1/30"), rare().at(p="1/5")):
@@ -343,8 +351,8 @@ def test_curves_need_one_parameter() -> None:
 
 
 def test_a_point_where_all_policies_return_the_same_is_named() -> None:
-    """R(s, .) = ((13 p - 3)^2, 0): at p = 3/13 regret has no meaning."""
-    reward = {"s": {"a": "(13*p - 3)^2", "b": 0}, "t": {"a": 5}}
+    """R(s, .) = (13 p - 3, 0): at p = 3/13 regret has no meaning."""
+    reward = {"s": {"a": "13*p - 3", "b": 0}, "t": {"a": 5}}
     mdp = MDP.bandit(reward, parameters={"p": ("1/100", 1)})
     with pytest.raises(InputError, match="5/2 for every policy at p = 3/13"):
         radius_curve(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2"))
@@ -825,11 +833,11 @@ def numbers_in(value: Any) -> list[tuple[Any, Any]]:
 def test_what_survives_a_random_change_is_still_true(seed: int) -> None:
     """Evidence with one changed number is refused, or proves something that the engine confirms."""
     random = Random(seed)
-    problems = [rare(), triangle("1/30"), *well_formed_families(4, start=500 + 100 * seed)]
+    problems = [rare(), triangle("1/30"), *well_formed_families(2, start=500 + 100 * seed)]
     accepted = 0
     for problem in problems:
         intact = json.loads(region(problem, cell_limit=20, target="9/10").certificate.to_json())
-        for _ in range(40):
+        for _ in range(25):
             document = copy.deepcopy(intact)
             at, key = random.choice(numbers_in(document["evidence"]))
             if isinstance(at[key], int):

@@ -119,6 +119,9 @@ def require_well_formed(
         raise UnsupportedError("regularizer: problems with parameters are answered without one")
     space = problem.mdp.parameters
     limits = Limits() if limits is None else limits
+    if len(space.names) > checker.MAX_PARAMETERS:
+        expected = f"at most {checker.MAX_PARAMETERS}, as in a certificate"
+        raise InputError("parameters", f"{len(space.names)} parameters", expected)
     _require_size(problem)
     inside = find_point(space)
     names = space.names
