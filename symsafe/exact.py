@@ -26,8 +26,7 @@ MAX_DIGITS = 4_000
 MAX_BITS = 14_000
 MAX_EXPRESSION = 2_000
 MAX_PARENTHESES = 64
-MAX_EXPONENT = 64
-MAX_DEGREE = 128
+MAX_EXPONENT = MAX_DEGREE = 128  # so that what is written can be read again
 MAX_TERMS = 10_000
 # Products of 64-bit words that one expression may cost; a fraction of a second.
 MAX_WORK = 2_000_000

@@ -478,7 +478,7 @@ def test_a_domain_without_points_is_refused() -> None:
     "expression",
     [
         "p^99999999999",
-        "p^65",
+        "p^129",
         "2^9999999",
         "(" * 200 + "p" + ")" * 200,
         "1/(p - p)",
