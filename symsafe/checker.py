@@ -104,26 +104,12 @@ class Result:
     def sentence(self) -> str:
         """The claim in words."""
         regret, error = f"regret >= {show(self.regret)}", f"{self.metric} <= {show(self.epsilon)}"
-        low, high = show(self.lower), show(self.upper)
-        if self.kind == "critical":
-            return f"{low} <= critical epsilon of the set <= {high}, for {regret}"
-        if self.kind == "nearest":
-            what = f"those of the set with a safety radius of at least {show(self.epsilon)}"
-            return f"{low} <= distance of D from {what} <= {high}, for {regret}"
         if self.kind == "radius":
             kind = "regularised safety radius" if self.regularised else "safety radius"
             of = self.metric.removeprefix("error")
-            return f"{low} <= {kind}{of} <= {high}, for {regret}"
-        if self.kind == "fewest":
-            return f"{low} <= fewest samples to add for a safe D <= {high}, {error}, {regret}"
-        some = "no" if self.kind in ("safe", "all-safe") else "some"
-        if self.kind == "all-unsafe":
-            what = "every D of the set is unsafe"
-            return f"{what}: some reward with {error} has an optimal policy with {regret}"
+            return f"{show(self.lower)} <= {kind}{of} <= {show(self.upper)}, for {regret}"
+        some = "no" if self.kind == "safe" else "some"
         policy = "a regularised-optimal" if self.regularised else "an optimal"
-        if self.kind in ("all-safe", "some-unsafe"):
-            what = self.kind.replace("-", " D of the set is ").replace("all", "every")
-            return f"{what}: {some} reward with {error} has {policy} policy with {regret}"
         return f"D is {self.kind}: {some} reward with {error} has {policy} policy with {regret}"
 
 
@@ -220,10 +206,7 @@ def number(value: object, step: str) -> Fraction:
 
 
 class Work:
-    """Counts steps, each about as long as a look at a number, where the text may cause many more.
-
-    It is what protects the machine: a document of a few bytes may demand years.
-    """
+    """Counts steps, each about as long as a look at a number: a short text may demand years."""
 
     spent, price = 0, 1
 
@@ -697,9 +680,8 @@ class Tree:
                         found = problem.shift(h, p) + price * problem.reward[p]
                         raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
             start = problem.mean(h) + price * self.bad
-            problem.spend(
-                len(scope.allowed[s]) * lowest(unit, factor, h.scale, start.denominator), at
-            )
+            size = lowest(unit, factor, h.scale, start.denominator)
+            problem.spend(len(scope.allowed[s]) * size, at)
             for p in scope.allowed[s]:
                 scale = unit * h.scale * problem.shifts[p][1].scale
                 bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
@@ -711,6 +693,18 @@ class Tree:
 
 
 # == Part: regularised problems
+
+
+def longest_text(document: object) -> int:
+    """Return the number of characters of the longest string."""
+    most, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            most = max(most, len(value))
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return most
 
 
 class Regularizer:
@@ -1156,13 +1150,12 @@ class CurveTree(Tree):
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
                     if prod(map(len, outside)) > MAX_CHOICES:
                         raise Malformed(at, f"more than {MAX_CHOICES} sets of lowered actions")
-                    heavy = len(mine) * blocks(self.data.scale)
+                    data, heavy = self.data.top, len(mine) * blocks(self.data.scale)
                     problem.spend(prod(map(len, outside)) * heavy, at)
                     for chosen in product(*outside):
-                        mass = sum(self.data.top[q] for q in set(chosen))
-                        if mass < self.data.top[p]:
-                            lowered = Fraction(mass, self.data.scale)
-                            need(lowered, "at least", problem.data[p], at, "curves.3", "data")
+                        mass, least = sum(data[q] for q in set(chosen)), data[p]
+                        what = "data, over their common denominator"
+                        need(Fraction(mass), "at least", Fraction(least), at, "curves.3", what)
         return found
 
     def raised(
@@ -1299,6 +1292,28 @@ class CurveTree(Tree):
 
 
 # == Part: claims about many data distributions
+
+
+class ResultForMany(Result):
+    """A claim about more than one data distribution that was found proven."""
+
+    __slots__ = ()
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words."""
+        regret, error = f"regret >= {show(self.regret)}", f"error <= {show(self.epsilon)}"
+        low, high = show(self.lower), show(self.upper)
+        if self.kind == "critical":
+            return f"{low} <= critical epsilon of the set <= {high}, for {regret}"
+        if self.kind == "nearest":
+            what = f"those of the set with a safety radius of at least {show(self.epsilon)}"
+            return f"{low} <= distance of D from {what} <= {high}, for {regret}"
+        if self.kind == "fewest":
+            return f"{low} <= fewest samples to add for a safe D <= {high}, {error}, {regret}"
+        what = self.kind.replace("-", " D of the set is ").replace("all", "every")
+        some = "no" if self.kind == "all-safe" else "some"
+        return f"{what}: {some} reward with {error} has an optimal policy with {regret}"
 
 
 class DataSet:
@@ -2172,18 +2187,6 @@ def check_bandit(
 # == The document
 
 
-def longest_text(document: object) -> int:
-    """Return the number of characters of the longest string."""
-    most, waiting = 0, [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            most = max(most, len(value))
-        elif isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
-    return most
-
-
 def digest(problem: object) -> str:
     """Return the SHA-256 of a problem (a JSON value) written canonically."""
     text = json.dumps(problem, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -2264,7 +2267,8 @@ def check(document: object) -> Result | Region:
         tree.check(evidence["tree"])
     nodes = {node: tree.kinds.count(node) for node in (*tree.splits, *tree.leaves)}
     metric = f"error in {problem.metric}" if problem.metric else "error"
-    return Result(kind, level, epsilon, lower, upper, fingerprint, regular, nodes, metric)
+    made = ResultForMany if many else Result
+    return made(kind, level, epsilon, lower, upper, fingerprint, regular, nodes, metric)
 
 
 def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -92,12 +92,12 @@ def checker_parts() -> list[list[ast.stmt]]:
 
 
 def test_what_one_kind_of_certificate_needs_of_the_checker_can_be_read_in_one_sitting() -> None:
-    """Core and document have at most 900 lines, every other part at most 415."""
+    """Core and document have at most 860 lines, every other part at most 405."""
     core, *others, document = [
         (part[-1].end_lineno or 0) - part[0].lineno for part in checker_parts()
     ]
-    assert core + document <= 900
-    assert max(others) <= 415
+    assert core + document <= 860
+    assert max(others) <= 405
 
 
 def test_the_checker_has_no_assert_which_would_vanish_under_optimisation() -> None:
@@ -122,6 +122,7 @@ def test_no_part_of_the_checker_uses_another() -> None:
 ALONE = """
 import importlib, os, sys
 import flint, highspy, numba, numpy, rich, sympy, typer, z3  # once for all of them
+import symsafe  # as each of them does first
 
 for module in sys.argv[1:]:
     if not os.fork():

@@ -1489,7 +1489,7 @@ SENTENCES = {
 def test_the_sentence_says_which_claim_it_is(kind: str) -> None:
     """Of each kind that is about many distributions."""
     numbers = (Fraction(1, n) for n in (2, 3, 4, 5))
-    assert checker.Result(kind, *numbers, "", False, {}).sentence == SENTENCES[kind]
+    assert checker.ResultForMany(kind, *numbers, "", False, {}).sentence == SENTENCES[kind]
 
 
 def test_the_sentence_says_that_a_problem_is_regularised() -> None:

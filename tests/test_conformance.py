@@ -41,6 +41,15 @@ def test_the_checker_accepts_and_refuses_as_it_should(sort: str) -> None:
         assert found == case["refused"]
 
 
+def test_a_claim_about_a_set_says_so() -> None:
+    """In the sentence that is printed; one about D alone does not."""
+    for case in (case for case in CASES if not case["refused"]):
+        claim = case["document"]["claim"]
+        if claim["kind"] != "region":
+            sentence = checker.check(case["document"]).sentence
+            assert ("of the set" in sentence) == ("set" in claim), sentence
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_the_checker_counts_its_work(sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every kind of problem and claim, where a text may ask for more than it is long."""
