@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ from test_bandit import large
 from test_checker import bandit, certificate, edited, safe_bandit, two_states
 from test_conformance import CASES
 from test_family import small_certificate
+from test_kl_certificates import documents
 
 from symsafe import checker
 
@@ -143,28 +145,49 @@ def penalised(digits: int) -> Json:
     return edited(lambda: document, ("claim.lower", share(digits)))
 
 
-LONGER: list[Callable[[int], Json]] = [
-    unlikely,
-    long_rewards,
-    long_heights,
-    long_model,
-    cover,
-    mixture,
-    rows,
-    added_samples,
-    long_cuts,
-    long_ends,
-    long_terms,
-    penalised,
+def long_errors(digits: int) -> Json:
+    """The reward of an action whose samples are counted."""
+    return edited(lambda: added_samples(1), ("problem.reward.0.2", share(digits)))
+
+
+def long_data(digits: int) -> Json:
+    """The data of a KL curve, moved by next to nothing."""
+    document = documents()["None"]
+    if digits < 1_000:
+        return document
+    first, second, *others = map(Fraction, document["problem"]["data"][0])
+    moved = [first + Fraction(share(digits)), second - Fraction(share(digits)), *others]
+    return edited(lambda: document, ("problem.data.0", [str(x) for x in moved]))
+
+
+# What is built, and where its steps are counted: with the square of the length, or with the length.
+SQUARE, LENGTH = 2.5, 1.5
+LONGER: list[tuple[Callable[[int], Json], str, float]] = [
+    (unlikely, "Problem.mean", SQUARE),
+    (long_rewards, "Tree.circulation", SQUARE),
+    (long_heights, "Tree.hitting", SQUARE),
+    (long_model, "check_witness", SQUARE),
+    (long_model, "Work.added", SQUARE),
+    (cover, "Work.added", SQUARE),
+    (mixture, "Work.added", SQUARE),
+    (rows, "tighten", SQUARE),
+    (added_samples, "check_fewest", LENGTH),
+    (long_errors, "check_fewest", SQUARE),
+    (long_cuts, "check_region", SQUARE),
+    (long_ends, "check_region", SQUARE),
+    (long_terms, "Conditions.integral", SQUARE),
+    (penalised, "Problem.vector", SQUARE),
+    (long_data, "CurveTree.points", LENGTH),
 ]
 
 
-def spent(document: Json, patch: pytest.MonkeyPatch) -> int:
-    """The steps of a check, however it ends."""
+def spent(document: Json, where: str, patch: pytest.MonkeyPatch) -> int:
+    """The steps that a function counts in a check, however it ends."""
     steps, spend = [0], checker.Work.spend
 
     def counted(self: checker.Work, more: int, step: str) -> None:
-        steps.append(self.price * more)
+        if sys._getframe(1).f_code.co_qualname == where:
+            steps.append(self.price * more)
         spend(self, more, step)
 
     with patch.context() as within:
@@ -178,14 +201,16 @@ def spent(document: Json, patch: pytest.MonkeyPatch) -> int:
     return sum(steps)
 
 
-@pytest.mark.parametrize("build", LONGER, ids=lambda build: build.__name__)
+@pytest.mark.parametrize(
+    ("build", "where", "growth"), LONGER, ids=[f"{x.__name__}-{where}" for x, where, _ in LONGER]
+)
 def test_long_numbers_cost_more(
-    build: Callable[[int], Json], monkeypatch: pytest.MonkeyPatch
+    build: Callable[[int], Json], where: str, growth: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where numbers of 3,000 digits meet, the steps grow as the time does: with their square."""
-    short, middle, long = (spent(build(digits), monkeypatch) for digits in (3, 1_500, 3_000))
-    assert long > 10 * short, (short, middle, long)
-    assert long - short > 2.5 * (middle - short), (short, middle, long)
+    """Where numbers of 1,500 and of 3,000 digits meet, the steps grow as the time does."""
+    short, middle, long = (spent(build(x), where, monkeypatch) for x in (3, 1_500, 3_000))
+    assert middle > short, (short, middle, long)
+    assert long - short > growth * (middle - short), (short, middle, long)
 
 
 def test_a_bound_of_many_digits_is_said_shortly() -> None:
