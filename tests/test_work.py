@@ -160,8 +160,8 @@ def long_data(digits: int) -> Json:
     return edited(lambda: document, ("problem.data.0", [str(x) for x in moved]))
 
 
-# What is built, and where its steps are counted: with the square of the length, or with the length.
-SQUARE, LENGTH = 2.5, 1.5
+# What is built, and where its steps are counted: with the length, its square or its cube.
+LENGTH, SQUARE, CUBE = 1.5, 2.5, 5.0
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (unlikely, "Problem.mean", SQUARE),
     (long_rewards, "Tree.circulation", SQUARE),
@@ -177,7 +177,7 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_ends, "check_region", SQUARE),
     (long_terms, "Conditions.integral", SQUARE),
     (penalised, "Problem.vector", SQUARE),
-    (long_data, "CurveTree.points", LENGTH),
+    (long_data, "CurveTree.points", CUBE),
 ]
 
 
