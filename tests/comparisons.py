@@ -29,6 +29,7 @@ from oracle import (
     bad_policies,
     corner_gaps,
     eliminate,
+    from_flint,
     policy_return,
     safety_radius,
     support,
@@ -352,7 +353,7 @@ def matrix(number: int) -> Found:
             yield "is safe", found.is_safe(weights, truth * (1 - LITTLE))
     gaps = corner_gaps(instance)
     known = {
-        tuple(max(x, ZERO) if p not in taken else abs(x) for p, x in enumerate(row))
+        tuple(abs(from_flint(x)) if x > 0 or p in taken else ZERO for p, x in enumerate(row))
         for taken in {support(instance, policy) for policy in bad_policies(instance)}
         for row in gaps
     }

@@ -1,8 +1,9 @@
 """The safety radius by brute force: every bad deterministic policy, every basis, no LP.
 
-Shares no code with the package. The cost of a policy with support Z is the minimum over V of the
-convex piecewise-linear function sum D [(R - EV)^+ + 1_Z (EV - R)^+]; E has full column rank, so the
-minimum is attained where EV = R on |S| linearly independent pairs.
+Shares no code with the package; where numbers are many, they are FLINT's. The cost of a policy with
+support Z is the minimum over V of the convex piecewise-linear function
+sum D [(R - EV)^+ + 1_Z (EV - R)^+]; E has full column rank, so the minimum is attained where EV = R
+on |S| linearly independent pairs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
+from flint import fmpq
+
+Rational = TypeVar("Rational", Fraction, fmpq)
 Numbers = tuple[Fraction, ...]
 
 
@@ -41,7 +46,15 @@ class Instance:
         return list(itertools.product(*choices))
 
 
-def eliminate(rows: list[list[Fraction]], right: list[Fraction]) -> list[Fraction] | None:
+def to_flint(x: Fraction) -> fmpq:
+    return fmpq(x.numerator, x.denominator)
+
+
+def from_flint(x: fmpq) -> Fraction:
+    return Fraction(int(x.p), int(x.q))
+
+
+def eliminate(rows: list[list[Rational]], right: list[Rational]) -> list[Rational] | None:
     """Solve a square system by Gauss and Jordan, or return None."""
     table = [[*row, r] for row, r in zip(rows, right, strict=True)]
     size = len(table)
@@ -61,11 +74,11 @@ def eliminate(rows: list[list[Fraction]], right: list[Fraction]) -> list[Fractio
 
 def policy_return(instance: Instance, policy: tuple[int, ...]) -> Fraction:
     """The return of a deterministic policy."""
-    values = eliminate(
-        [instance.shaping_row(pair) for pair in policy], [instance.rewards[p] for p in policy]
-    )
+    rows = [[to_flint(e) for e in instance.shaping_row(pair)] for pair in policy]
+    values = eliminate(rows, [to_flint(instance.rewards[p]) for p in policy])
     assert values is not None
-    return sum((m * v for m, v in zip(instance.initial, values, strict=True)), Fraction(0))
+    terms = (to_flint(m) * v for m, v in zip(instance.initial, values, strict=True))
+    return from_flint(sum(terms, fmpq(0)))
 
 
 def support(instance: Instance, policy: tuple[int, ...]) -> frozenset[int]:
@@ -84,34 +97,37 @@ def bad_policies(instance: Instance) -> list[tuple[int, ...]]:
     return [policy for policy, value in returns.items() if value <= threshold]
 
 
-def corner_gaps(instance: Instance) -> list[list[Fraction]]:
+def corner_gaps(instance: Instance) -> list[list[fmpq]]:
     """R - EV per pair, for every V that some |S| independent pairs determine."""
     size = len(instance.initial)
-    rows = [instance.shaping_row(pair) for pair in range(len(instance.rewards))]
+    rewards = [to_flint(r) for r in instance.rewards]
+    rows = [[to_flint(e) for e in instance.shaping_row(pair)] for pair in range(len(rewards))]
     gaps = {}
     for basis in itertools.combinations(range(len(rows)), size):
-        values = eliminate([rows[p] for p in basis], [instance.rewards[p] for p in basis])
+        values = eliminate([rows[p] for p in basis], [rewards[p] for p in basis])
         if values is not None:
             gaps[tuple(values)] = [
-                r - sum((e * v for e, v in zip(row, values, strict=True)), Fraction(0))
-                for r, row in zip(instance.rewards, rows, strict=True)
+                r - sum(e * v for e, v in zip(row, values, strict=True))
+                for r, row in zip(rewards, rows, strict=True)
             ]
     return list(gaps.values())
 
 
-def support_cost(instance: Instance, taken: frozenset[int], gaps: list[list[Fraction]]) -> Fraction:
+def support_cost(instance: Instance, taken: frozenset[int], gaps: list[list[fmpq]]) -> Fraction:
     """The least sum D |R^ - R| for which a policy with this support is optimal."""
-    return min(
+    weights = [to_flint(w) for w in instance.weights]
+    least = min(
         sum(
             (
                 w * (gap if gap > 0 else -gap)
-                for pair, (w, gap) in enumerate(zip(instance.weights, row, strict=True))
+                for pair, (w, gap) in enumerate(zip(weights, row, strict=True))
                 if w and (gap > 0 or pair in taken)
             ),
-            Fraction(0),
+            fmpq(0),
         )
         for row in gaps
     )
+    return from_flint(least)
 
 
 def policy_cost(instance: Instance, policy: tuple[int, ...]) -> Fraction:

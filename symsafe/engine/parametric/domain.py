@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm, prod
 
 from symsafe import checker
 from symsafe.analysis.values import returns
@@ -206,7 +207,7 @@ def _prove(
         if checker.proven(polynomial, strict, list(box), bounds):
             continue
         for point in points_inside(space, box):
-            value = _evaluate(polynomial, tuple(point.values()))
+            value = _value(polynomial, tuple(point.values()))
             if value < 0 or (strict and value == 0):
                 raise InputError(field, f"a violation at {show_point(point)}", expected)
         if not _is_outside(space, box):
@@ -235,7 +236,7 @@ def _prove_returns(problem: SafetyProblem, inside: Point, limits: Limits) -> Non
         if any(checker.proven(p, True, list(box), bounds) for p in known[:_TRIED]):
             continue
         for point in points_inside(space, box):
-            if any(_evaluate(p, tuple(point.values())) > 0 for p in known[:_TRIED]):
+            if any(_value(p, tuple(point.values())) > 0 for p in known[:_TRIED]):
                 continue
             with at_point(point):
                 facts = returns(mdp.at(**point))
@@ -262,13 +263,17 @@ def _return_of(mdp: MDP, choices: tuple[int, ...]) -> Number:
     return total
 
 
-def _evaluate(polynomial: checker.Polynomial, point: tuple[Fraction, ...]) -> Fraction:
-    total = Fraction(0)
-    for powers, x in polynomial.items():
-        for e, value in zip(powers, point, strict=True):
-            x *= value**e
-        total += x
-    return total
+def _value(polynomial: checker.Polynomial, point: tuple[Fraction, ...]) -> int:
+    """Return the value at a point, times a positive number that clears all denominators."""
+    powers = []
+    for k, x in enumerate(point):
+        degree = max((exponents[k] for exponents in polynomial), default=0)
+        powers.append([x.numerator**e * x.denominator ** (degree - e) for e in range(degree + 1)])
+    scale = lcm(*(x.denominator for x in polynomial.values()))
+    return sum(
+        x.numerator * (scale // x.denominator) * prod(map(list.__getitem__, powers, exponents))
+        for exponents, x in polynomial.items()
+    )
 
 
 def _is_outside(space: ParameterSpace, box: Box) -> bool:
