@@ -219,7 +219,7 @@ class Work:
         """Return the sum, over one denominator that has its limits."""
         found = Vector.of(list(values), step)
         self.spend(len(found.top) * blocks(found.scale) + lowest(found.scale), step)
-        return found.sum()
+        return Fraction(sum(found.top), found.scale)
 
     def distribution(self, values: list[Fraction], step: str, rule: str) -> None:
         """Refuse numbers that are negative or whose sum is not 1."""
@@ -235,6 +235,11 @@ def blocks(*values: int | Fraction) -> int:
 def lowest(*scales: int) -> int:
     """Return how many steps it takes to bring a fraction over their product to lowest terms."""
     return sum(map(int.bit_length, scales)) ** 2 >> 17
+
+
+def crossed(a: int, b: int) -> int:
+    """Return how many steps it takes to multiply long integers, or to divide by one."""
+    return a.bit_length() * b.bit_length() >> 17
 
 
 def common(denominators: Iterable[int], step: str) -> int:
@@ -263,9 +268,6 @@ class Vector:
     @cached_property
     def values(self) -> list[Fraction]:
         return [Fraction(*x) for x in self.parts]
-
-    def sum(self) -> Fraction:
-        return Fraction(sum(self.top), self.scale)
 
 
 class Shape(Work):
@@ -374,14 +376,14 @@ class Problem(Shape):
 
         In integers: y(p) / (scale of row p) = z / scale.
         """
-        rows = [(y.denominator, *self.shifts[p]) for p, y in flow.items()]
-        scale = common((below * row.scale for below, _, row in rows), step)
-        length = self.size + sum(len(states) for _, states, _ in rows)
+        divisors = [y.denominator * self.shifts[p][1].scale for p, y in flow.items()]
+        scale, found = common(divisors, step), [0] * self.size
+        length = self.size + sum(len(self.shifts[p][0]) for p in flow)
         self.spend(length * blocks(scale, factor, self.initial.scale), step)
-        found = [0] * self.size
-        for p, y in flow.items():
+        self.spend(sum(crossed(scale, divisor) for divisor in divisors), step)
+        for divisor, (p, y) in zip(divisors, flow.items(), strict=True):
             states, row = self.shifts[p]
-            z = y.numerator * (scale // (y.denominator * row.scale))
+            z = y.numerator * (scale // divisor)
             for t, e in zip(states, row.top, strict=True):
                 found[t] += e * z
         left, right = factor.denominator * self.initial.scale, factor.numerator * scale
@@ -597,6 +599,7 @@ class Tree:
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
+        self.problem.spend(crossed(u.scale, self.reward.scale) * len(self.problem.place), step)
         for s, p in ((s, p) for s, pairs in enumerate(scope.allowed) for p in pairs):
             scale = self.problem.shifts[p][1].scale * u.scale
             if self.problem.scaled_shift(u, p) * self.reward.scale > self.reward.top[p] * scale:
@@ -618,6 +621,7 @@ class Tree:
         flow = dict(zip(written, (z * unit.denominator for z in values.top), strict=True))
         scale, coupled = values.scale * unit.numerator, kappa > 0
         problem.balance(flow, kappa * scale, step, "circulation.1")
+        problem.spend(crossed(scale, data.scale * self.reward.scale) * len(problem.place), step)
         for p, z in flow.items():  # 2. and the first half of 3.; an omitted pair, 0, meets them
             s, a = problem.place[p]
             forced = scope.allowed[s] == (p,)
@@ -628,18 +632,19 @@ class Tree:
             if z < 0 and not forced:
                 y = Fraction(z, scale)
                 need(y, "at least", ZERO, step, "circulation.3", f"flow of ({s}, {a})")
-        factor, below = kappa.numerator * scale * data.scale, kappa.denominator
+        factor, below, bits = kappa.numerator * scale * data.scale, kappa.denominator, 0
         for p in (p for pairs in scope.allowed for p in pairs if coupled or p in flow):
             above = flow.get(p, 0) * data.scale + data.top[p] * scale
             top, bottom = scope.upper.get(p, problem.horizon).as_integer_ratio()
+            bits += bottom.bit_length()
             if above * below * bottom < factor * top:
                 what = "flow of ({}, {})".format(*problem.place[p])
                 y = Fraction(flow.get(p, 0), scale)
                 least = kappa * Fraction(top, bottom) - problem.data[p]
                 need(y, "at least", least, step, "circulation.3", what)
         worth = sum(z * self.reward.top[p] for p, z in flow.items())
+        problem.spend((factor.bit_length() * bits >> 17) + lowest(scale, self.reward.scale), step)
         scale *= self.reward.scale
-        problem.spend(lowest(scale), step)
         cost = Fraction(worth, scale) - kappa * self.bad
         need(cost, self.relation, self.limit, step, "circulation.4", "cost")
 
@@ -670,7 +675,8 @@ class Tree:
             relation = "at least" if side == "upper" else "at most"
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
             unit, factor, divisors = price.denominator * reward.scale, price.numerator * h.scale, {}
-            problem.spend(len(problem.place) * blocks(unit, factor), at)
+            most = blocks(unit, factor) + crossed(unit * (factor or 1), h.scale * reward.scale)
+            problem.spend(len(problem.place) * most, at)
             for t, pairs in enumerate(scope.allowed):
                 due = "more than" if t == s else relation
                 for p in pairs:
@@ -696,12 +702,12 @@ class Tree:
 
 
 def longest_text(document: object) -> int:
-    """Return the number of characters of the longest string."""
+    """Return the number of characters of the longest number."""
     most, waiting = 0, [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
-            most = max(most, len(value))
+            most = max(most, len(value) if NUMBER.fullmatch(value) else 0)
         elif isinstance(value, dict | list):
             waiting += value.values() if isinstance(value, dict) else value
     return most
@@ -890,7 +896,7 @@ def rounded(top: int, bottom: int, up: bool) -> int:
     return -(-top // bottom) if up else top // bottom
 
 
-@lru_cache(maxsize=2**10)
+@lru_cache(maxsize=8)  # few, as the hashes of fractions can be chosen to be equal
 def exp_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     """Return a bound of exp(x), from above or from below, to about `bits` digits."""
     size, above = abs(x), up == (x > 0)  # exp(-x) = 1 / exp(x)
@@ -916,7 +922,7 @@ def exp_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     return Fraction(rounded(1 << work + places, total, up), 1 << places)
 
 
-@lru_cache(maxsize=2**10)
+@lru_cache(maxsize=8)
 def log_bound(x: Fraction, bits: int, up: bool) -> Fraction:
     """Return a bound of log(x), x > 0, from above or from below, to about `bits` digits."""
     if x < 1:
@@ -975,7 +981,7 @@ class Soft:
 
     def spend(self, more: int) -> None:
         """Count the steps of an enclosure, whose work grows with the square of its digits."""
-        self.problem.spend(20 + ((self.bits + more) ** 2 >> 8), "evidence")
+        self.problem.spend(200 + ((self.bits + more) ** 2 >> 8), "evidence")
 
     def softplus(self, x: Fraction, up: bool) -> Fraction:
         """Return a bound of log(1 + exp(x))."""
@@ -997,8 +1003,9 @@ class Soft:
                 problem.spend(len(pairs) ** 2, step)
                 for p, q in product(pairs, pairs if problem.initial.top[s] else ()):
                     share = problem.initial.values[s] * self.reference[p] * self.reference[q]
-                    gap = problem.reward[p] - problem.reward[q]
-                    gaps.append(share * self.divergence(gap, e[p] - e[q], True))
+                    gap, error = problem.reward[p] - problem.reward[q], e[p] - e[q]
+                    problem.spend(20 * blocks(share, gap, error) ** 2, step)
+                    gaps.append(share * self.divergence(gap, error, True))
             error = problem.added(gaps, step)
         else:
             sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
@@ -1630,7 +1637,6 @@ class Function:
         return self + replace(other, top={powers: -x for powers, x in other.top.items()})
 
 
-@lru_cache(maxsize=1024)
 def moved(low: Fraction, high: Fraction, e: int, degree: int) -> list[int]:
     """Return the coefficients of (low + high t)^e (1 + t)^(degree - e), times scale^degree."""
     scale = lcm(low.denominator, high.denominator)
@@ -1647,8 +1653,9 @@ def bernstein(p: Polynomial, box: Box, degrees: list[int]) -> list[int]:
     table = {powers: int(x * scale) for powers, x in p.items()}
     for k, ends in enumerate(box):
         old, table = table, {}
+        rows = {e: moved(*ends, e, degrees[k]) for e in {powers[k] for powers in old}}
         for powers, x in old.items():
-            for j, y in enumerate(moved(*ends, powers[k], degrees[k])):
+            for j, y in enumerate(rows[powers[k]]):
                 place = (*powers[:k], j, *powers[k + 1 :])
                 table[place] = table.get(place, 0) + x * y
     return [table.get(place, 0) for place in product(*(range(n + 1) for n in degrees))]
@@ -1678,14 +1685,15 @@ def effort(p: Polynomial, box: Box, bounds: list[Polynomial]) -> int:
     for q in ({}, *bounds) if p else ():
         size = grown = len(p) + len(q)
         bits = max(x.numerator.bit_length() for x in (*p.values(), *q.values()))
-        every, degrees = 1, [max(column) for column in zip(*p, *q, strict=True)]
+        degrees = [max(column) for column in zip(*p, *q, strict=True)]
+        every = prod(n + 1 for n in degrees)
+        if every > MAX_TERMS:
+            raise Malformed("evidence", f"more than {MAX_TERMS} coefficients of a condition")
         for ends, n in zip(box, degrees, strict=True):  # rows of `moved`, and sums of them
             end = max(x.bit_length() for end in ends for x in end.as_integer_ratio()) * 2
-            grown, every = grown * (n + 1), every * (n + 1)
-            if every > MAX_TERMS:
-                raise Malformed("evidence", f"more than {MAX_TERMS} coefficients of a condition")
+            grown *= n + 1
             row, long = 1 + (n * end >> 10), 1 + (bits >> 10)
-            steps += min(size, n + 1) * n * n * row * (1 + (end >> 10)) + grown * row * long
+            steps += min(size, n + 1) * n * n * row * (1 + (end >> 10)) + 8 * grown * row * long
             grown, bits = min(grown, every), bits + n * end
         steps += every * (1 + (bits >> 10)) ** 2  # quotients of them
     return steps
@@ -2181,6 +2189,7 @@ def check_bandit(
     if choices is not None and aim is not None:
         relation, low = aim
         goal = floor(low * unit) + 1 if relation == "more than" else ceil(low * unit)
+        need(Fraction(unit), "at least", Fraction(goal), "evidence.tree", "bandit.3", "all errors")
         choices.check(ceil(level * span), goal)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import pytest
@@ -160,6 +161,58 @@ def long_data(digits: int) -> Json:
     return edited(lambda: document, ("problem.data.0", [str(x) for x in moved]))
 
 
+def circulation(
+    kappa: str, flow: Json, worst: str = "0", discount: str = "0", data: str = "1"
+) -> Json:
+    """A leaf of a state with two actions, which earn 1 and `worst` for ever."""
+    claim = {"kind": "safe", "regret": "1", "epsilon": "1/2"}
+    tree = [{"circulation": {"kappa": kappa, "flow": flow}}]
+    factor, share = 1 / (1 - Fraction(discount)), Fraction(data)
+    returns = {"optimal": [str(factor)], "worst": [str(Fraction(worst) * factor)]}
+    return edited(
+        lambda: many(2, claim, tree=tree),
+        ("problem.reward", [["1", worst]]),
+        ("problem.discount", discount),
+        ("problem.data", [[str(share), str(1 - share)]]),
+        ("evidence.returns", returns),
+    )
+
+
+def long_flow(digits: int) -> Json:
+    """What enters the state by one action leaves it by the other; a long discount."""
+    return circulation("0", [[0, 0, "1"], [0, 1, "-1"]], discount=share(digits))
+
+
+def long_scale(digits: int) -> Json:
+    """A flow that is written over a long number, beside a long reward."""
+    document = circulation("0", [[0, 0, "-1"], [0, 1, "1"]], share(digits))
+    return edited(lambda: document, ("evidence.tree.0.circulation.scale", str(10**digits)))
+
+
+def long_horizon(digits: int) -> Json:
+    """Each pair has the bound 1 / (1 - discount) of its occupancy."""
+    kappa = str(Fraction(10**digits - 1, 2 * 10**digits))
+    return circulation(kappa, [[0, 0, "1/2"]], discount=share(digits), data="1/2")
+
+
+def long_values(digits: int) -> Json:
+    """A value leaf, where a reward is long as well."""
+    return edited(lambda: long_rewards(digits), ("evidence.tree.1.value.0", share(digits)))
+
+
+def long_price(digits: int) -> Json:
+    """A hitting bound with a price, of which the first condition does not hold."""
+    hitting = [0, "upper", [share(digits), "0"], share(digits)]
+    return edited(lambda: long_heights(3), ("evidence.tree.0.hitting.0", hitting))
+
+
+def long_preferences(digits: int) -> Json:
+    """The reward model of a witness, where errors are those of preferences."""
+    intact = (x["document"] for x in CASES if not x["refused"] and "preferences" in x["sort"])
+    document = next(x for x in intact if x["claim"]["kind"] == "unsafe")
+    return edited(lambda: document, ("evidence.witness.reward.0.0", share(digits)))
+
+
 # What is built, and where its steps are counted: with the length, its square or its cube.
 LENGTH, SQUARE, CUBE = 1.5, 2.5, 5.0
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
@@ -178,6 +231,12 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_terms, "Conditions.integral", SQUARE),
     (penalised, "Problem.vector", SQUARE),
     (long_data, "CurveTree.points", CUBE),
+    (long_flow, "Problem.balance", SQUARE),
+    (long_scale, "Tree.circulation", SQUARE),
+    (long_horizon, "Tree.circulation", SQUARE),
+    (long_values, "Tree.value", SQUARE),
+    (long_price, "Tree.hitting", SQUARE),
+    (long_preferences, "Soft.cost", CUBE),
 ]
 
 
@@ -224,8 +283,60 @@ def test_a_bound_of_many_digits_is_said_shortly() -> None:
         "claim": {"kind": "safe", "regret": "1", "epsilon": f"1{'0' * 5000}"},
         "evidence": {"bits": 0, "tree": ["0"]},
     }
-    with pytest.raises(checker.Rejected, match=r"bandit\.3: .* about \d+e"):
+    with pytest.raises(checker.Rejected, match=r"^evidence\.tree: bandit\.3: .* about \d+e"):
         checker.check(document)
+
+
+@pytest.mark.parametrize(("epsilon", "step"), [("999999/1000000", "evidence.tree[0]"), ("1", "")])
+def test_no_choice_costs_more_than_all_errors(epsilon: str, step: str) -> None:
+    """So a bound above it is refused before any choice is looked at, however long it is."""
+    claim = {"kind": "safe", "regret": "1", "epsilon": epsilon}
+    problem = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
+    document = certificate(problem, claim, bits=0, tree=["0"])
+    with pytest.raises(checker.Rejected, match=r"bandit\.3") as caught:
+        checker.check(document)
+    assert caught.value.step == (step or "evidence.tree")
+
+
+class Counted(list[int]):
+    """A row of coefficients that counts how often it is used."""
+
+    used = 0
+
+    def __iter__(self) -> Iterator[int]:
+        Counted.used += len(self)
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("degrees", [(9,), (5, 5), (1,) * 8, (0, 7, 2)])
+def test_signs_on_a_box_cost_what_is_multiplied(
+    degrees: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table keeps the exponents of later parameters while it grows along the first."""
+    moved = checker.moved
+    monkeypatch.setattr(checker, "moved", lambda *args: Counted(moved(*args)))
+    p = {powers: Fraction(1) for powers in product(*(range(n + 1) for n in degrees))}
+    box = [(Fraction(0), Fraction(1))] * len(degrees)
+    Counted.used = 0
+    checker.bernstein(p, box, list(degrees))
+    assert Counted.used == len(p) * sum(n + 1 for n in degrees)
+    assert 8 * Counted.used <= checker.effort(p, box, []) <= 20 * Counted.used + 1000
+
+
+def test_names_are_no_long_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context may be named by its prompt."""
+    document = documents()["None"]
+    name = "why? " * 1_000
+    named = edited(lambda: document, ("problem.states.0", name))
+    assert checker.check(named).kind == checker.check(document).kind
+    steps = [spent(x, "Soft.spend", monkeypatch) for x in (document, named)]
+    assert steps[0] == steps[1] > 0
+
+
+def test_few_enclosures_are_remembered() -> None:
+    """Fractions can be chosen whose hashes are all equal: each is compared with those kept."""
+    for bound in (checker.exp_bound, checker.log_bound):
+        assert bound.cache_info().maxsize <= 8
 
 
 def test_a_discount_is_not_copied_into_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
