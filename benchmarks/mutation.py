@@ -11,7 +11,7 @@ by the limits of time and memory. NAME restricts the run to functions (`Tree.hit
 Mutants that change nothing but the words or the place of a refusal are counted, but not tried. The
 survivors have to be in tests/surviving_mutants.toml, with a reason; those that survive the
 conformance suite and are listed are not tried on the tests again. Those that are not listed are
-printed, and the exit status is 1.
+printed as they are found, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -232,6 +232,13 @@ def install(mutant: Mutant) -> None:
         setattr(owner, name, FunctionType(code, vars(checker), name, found.__defaults__))
 
 
+def silence() -> None:
+    """Print nothing from here on."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+
+
 def trials(
     queue: list[Mutant], trial: Callable[[Mutant], bool], processes: int, seconds: float
 ) -> Iterator[tuple[Mutant, bool]]:
@@ -249,9 +256,7 @@ def trials(
                     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # some library catches it
                     signal.setitimer(signal.ITIMER_REAL, seconds)  # then it ends the process
                     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
-                    null = os.open(os.devnull, os.O_RDWR)
-                    os.dup2(null, 1)
-                    os.dup2(null, 2)
+                    silence()
                     install(mutant)
                     survived = trial(mutant)
                 os._exit(0 if survived else 1)
@@ -329,6 +334,7 @@ class Suites:
         plan: dict[str, list[tuple[float, int]]] = defaultdict(list)
         receiver, sender = os.pipe()
         if not os.fork():  # so that nothing which the tests remember stays
+            silence()
             with os.fdopen(sender, "w") as pipe:
                 for i, item in enumerate(session.items):
                     found, seconds = called(lambda item=item: self.run(session, [item]))
@@ -350,7 +356,10 @@ class Suites:
             return self.run(session, items)
 
         found = trials(self.queue, trial, self.processes, _TESTS_SECONDS * _PATIENCE)
-        self.survivors = [mutant for mutant, survived in found if survived]
+        for mutant, survived in found:
+            if survived:
+                self.survivors.append(mutant)
+                print(f"{mutant.function}\n  - {mutant.old}\n  + {mutant.new}", flush=True)
         return True
 
     def run(self, session: pytest.Session, items: list[pytest.Item]) -> bool:
@@ -397,10 +406,8 @@ def main() -> int:
         print(f"{count}: {name}")
     print(f"{len(suites.queue)} are tried on the tests", flush=True)
     paths = [str(_TESTS / name) for name in _SUITES]
-    pytest.main(["-q", "-p", "no:cacheprovider", *paths], plugins=[suites])
+    pytest.main(["-q", "-s", "-p", "no:cacheprovider", *paths], plugins=[suites])
     print(f"{len(suites.survivors)} survive them too")
-    for function, old, new in sorted({x.key for x in suites.survivors}):
-        print(f"{function}\n  - {old}\n  + {new}")
     return 1 if suites.survivors else 0
 
 
