@@ -42,6 +42,7 @@ from workloads import LEVELS, instance
 from symsafe import SafetyProblem, decide, loads_problem, problems, radius
 
 SHIFT = 0.1
+SMALL = ("5x3", "zeros-5x3", "cover-5x1", "bandit-4x3", "grid-3x3")
 RANDOM = ("7x3", "10x4", "13x4", "15x4")
 CELLS = (*RANDOM, "zeros-10x4", "cover-7x1", "bandit-50x4", "grid-4x4", "grid-5x5", "lake-4x4")
 # Larger ones would only show the time limit.
@@ -211,7 +212,7 @@ def main() -> None:
     for line in shipped():
         print(line, flush=True)
     if options.smoke:
-        options.cells, options.levels, options.seeds = ["5x3"], LEVELS[1:2], 2
+        options.cells, options.levels, options.seeds = SMALL, LEVELS[1:2], 2
     header = ["cell", "solved", "solve s", "check s", "share", "mean s", "nodes", "kB", "MB"]
     header += options.baselines
     print("\n| " + " | ".join(header) + " |")

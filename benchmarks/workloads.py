@@ -138,7 +138,7 @@ def bandit(states: int, actions: int, seed: int, regret: Fraction) -> SafetyProb
     mdp = MDP(
         states=tuple(f"s{s}" for s in range(states)),
         actions=(tuple(f"a{a}" for a in range(actions)),) * states,
-        successors=tuple(((t, p) for t, p in enumerate(initial)) for _ in rewards),
+        successors=(tuple(enumerate(initial)),) * len(rewards),
         rewards=rewards,
         initial=initial,
         discount=Fraction(0),

@@ -701,7 +701,7 @@ class Tree:
 # == Part: regularised problems
 
 
-def longest_text(document: object) -> int:
+def longest_number(document: object) -> int:
     """Return the number of characters of the longest number."""
     most, waiting = 0, [document]
     while waiting:
@@ -981,7 +981,7 @@ class Soft:
 
     def spend(self, more: int) -> None:
         """Count the steps of an enclosure, whose work grows with the square of its digits."""
-        self.problem.spend(200 + ((self.bits + more) ** 2 >> 8), "evidence")
+        self.problem.spend(100 + ((self.bits + more) ** 2 >> 8), "evidence")
 
     def softplus(self, x: Fraction, up: bool) -> Fraction:
         """Return a bound of log(1 + exp(x))."""
@@ -1000,12 +1000,11 @@ class Soft:
         if self.metric == "preferences":
             gaps = []
             for s, pairs in enumerate(problem.pairs):
-                problem.spend(len(pairs) ** 2, step)
+                problem.spend(50 * len(pairs) ** 2, step)
                 for p, q in product(pairs, pairs if problem.initial.top[s] else ()):
                     share = problem.initial.values[s] * self.reference[p] * self.reference[q]
-                    gap, error = problem.reward[p] - problem.reward[q], e[p] - e[q]
-                    problem.spend(20 * blocks(share, gap, error) ** 2, step)
-                    gaps.append(share * self.divergence(gap, error, True))
+                    gap = problem.reward[p] - problem.reward[q]
+                    gaps.append(share * self.divergence(gap, e[p] - e[q], True))
             error = problem.added(gaps, step)
         else:
             sizes = [x * x if self.metric == "mse" else abs(x) for x in e]
@@ -2242,7 +2241,7 @@ def check(document: object) -> Result | Region:
         return Result(kind, level, epsilon, lower, upper, fingerprint, False, {})
     regular = problem.regularizer is not None
     if regular:  # numbers in lowest terms, which takes the square of their length
-        problem.price = 1 + (longest_text(document) // 600) ** 2
+        problem.price = 1 + (longest_number(document) // 600) ** 2
     given = isinstance(problem.regularizer, dict) and "reference" in problem.regularizer
     extra = ["reference"] if given else []
     if problem.soft:

@@ -213,8 +213,8 @@ def long_preferences(digits: int) -> Json:
     return edited(lambda: document, ("evidence.witness.reward.0.0", share(digits)))
 
 
-# What is built, and where its steps are counted: with the length, or a power of it.
-LENGTH, SQUARE, CUBE, FOURTH = 1.5, 2.5, 5.0, 10.0
+# What is built, and where its steps are counted: with the length, its square or its cube.
+LENGTH, SQUARE, CUBE = 1.5, 2.5, 5.0
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (unlikely, "Problem.mean", SQUARE),
     (long_rewards, "Tree.circulation", SQUARE),
@@ -236,7 +236,7 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_horizon, "Tree.circulation", SQUARE),
     (long_values, "Tree.value", SQUARE),
     (long_price, "Tree.hitting", SQUARE),
-    (long_preferences, "Soft.cost", FOURTH),
+    (long_preferences, "Soft.cost", SQUARE),
 ]
 
 
