@@ -592,6 +592,15 @@ REJECTED: dict[str, tuple[Any, ...]] = {
         "evidence.witness.reward[0][2]",
         "witness.2",
     ),
+    "reward above EV by one, in whole numbers": (
+        bandit,
+        ("problem.discount", "0"),
+        ("evidence.returns.optimal", ["1"]),
+        ("evidence.witness.value", ["0"]),
+        ("evidence.witness.reward.0", ["0", "0", "1"]),
+        "evidence.witness.reward[0][2]",
+        "witness.2",
+    ),
     "policy not optimal": (
         unsafe_bandit,
         ("evidence.witness.policy.0", ["0", "0", "1"]),

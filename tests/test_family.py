@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -560,6 +561,7 @@ def test_the_small_certificate_is_valid() -> None:
     result = checker.check(small_certificate())
     shares = "shares of the parameters' box: 4/5 safe, 1/5 unsafe, 0 undecided"
     assert result.sentence == f"{shares}; cells without their edges: 1"
+    assert replace(result, interiors=0).sentence == shares
 
 
 def test_a_domain_on_the_edge_of_a_cell_is_not_said_to_be_safe() -> None:
