@@ -334,6 +334,30 @@ def test_names_are_no_long_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps[0] == steps[1] > 0
 
 
+def test_enclosures_cost_the_square_of_their_digits() -> None:
+    """The exponential of a large number has more of them."""
+    problem = checker.Problem(documents()["None"]["problem"])
+
+    def steps(bits: int, x: int) -> int:
+        soft = checker.Soft(problem, bits)
+        before = problem.spent
+        soft.exp(Fraction(x), True)
+        return problem.spent - before
+
+    short, middle, long = (steps(bits, 0) for bits in (1_000, 2_000, 4_000))
+    assert long - short > 4 * (middle - short) > 0
+    assert steps(1_000, 500) > (short + middle) // 2
+    assert steps(checker.MIN_BITS, 0) >= 100
+
+
+def test_each_two_actions_have_a_preference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its share of the error asks for several enclosures."""
+    intact = (x["document"] for x in CASES if x["sort"] == "unsafe, kl, preferences")
+    document = next(x for x in intact if len(x["problem"]["reward"][0]) > 2)
+    due = sum(len(row) ** 2 for row in document["problem"]["reward"])
+    assert spent(document, "Soft.cost", monkeypatch) >= 50 * due
+
+
 def test_few_enclosures_are_remembered() -> None:
     """Fractions can be chosen whose hashes are all equal: each is compared with those kept."""
     for bound in (checker.exp_bound, checker.log_bound):
