@@ -324,6 +324,20 @@ def test_signs_on_a_box_cost_what_is_multiplied(
     assert 8 * Factor.used <= checker.effort(p, box, []) <= 200 * Factor.used + 1000
 
 
+@pytest.mark.parametrize("operation", [checker.plus, checker.times])
+def test_polynomials_cost_their_terms_and_the_square_of_their_numbers(
+    operation: Callable[..., Any],
+) -> None:
+    def steps(terms: int, digits: int) -> int:
+        work = checker.Work()
+        operation({(k,): Fraction(10**digits) for k in range(terms)}, {(0,): Fraction(1)}, work)
+        return work.spent
+
+    assert steps(20, 0) > 8 * steps(1, 0)
+    assert steps(20, 1_500) > 8 * steps(1, 1_500)
+    assert steps(1, 30_000) > 3 * steps(1, 15_000) > 100 * steps(1, 0)
+
+
 def test_names_are_no_long_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A context may be named by its prompt."""
     document = documents()["None"]
@@ -378,6 +392,8 @@ def test_parameters_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "MAX_PARAMETERS", 0)
     with pytest.raises(checker.Malformed, match="more than 0 parameters"):
         checker.check(document)
+    monkeypatch.setattr(checker, "MAX_PARAMETERS", 3)
+    checker.check(document)
 
 
 def test_coefficients_on_a_box_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
