@@ -361,6 +361,8 @@ def test_command_prints_what_to_add(tmp_path: Path) -> None:
 
 def test_cuts_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each keeps bounds of all pairs."""
-    monkeypatch.setattr(checker, "MAX_WAITING", 0)
-    with pytest.raises(checker.Malformed, match="nodes that wait"):
+    monkeypatch.setattr(checker, "MAX_WAITING", 5)
+    with pytest.raises(checker.Malformed, match="more than 5 bounds of nodes that wait"):
         checker.check(branched())
+    monkeypatch.setattr(checker, "MAX_WAITING", 6)  # two sides of a cut, three pairs
+    checker.check(branched())

@@ -410,3 +410,6 @@ def test_lists_of_integers_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "MAX_INTEGERS", 3)
     with pytest.raises(checker.Malformed, match="more than 3 integers"):
         checker.check(document)
+    assert checker.integers("5 -6 7", "row") == [5, -6, 7]
+    with pytest.raises(checker.Malformed, match="row: .*more than 3 integers"):
+        checker.integers("5 -6 7 8", "row")
