@@ -63,6 +63,8 @@ _SUITES = (
     "test_samples.py::test_cuts_that_wait_are_bounded",
     "test_regularised.py::test_each_forgery_is_refused_by_its_rule",
     "test_regularised.py::test_each_forged_gap_is_refused_by_its_rule",
+    "test_regularised.py::test_a_gap_may_use_occupancy_bounds",
+    "test_regularised.py::test_the_flow_of_a_gap_has_bounds_where_all_else_holds",
     "test_regularised.py::test_no_certificate_proves_a_billionth_more",
     "test_regularised.py::test_an_occupancy_below_0_is_refused_where_it_stands",
     "test_regularised.py::test_chi2_needs_a_reference_that_meets_whatever_is_reached",

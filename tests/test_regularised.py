@@ -526,6 +526,53 @@ def test_each_forged_gap_is_refused_by_its_rule(name: str) -> None:
     assert caught.value.rule == rule, caught.value
 
 
+def visited_once(flow: list[Any], kappa: str, data: list[Any]) -> dict[str, Any]:
+    """From a state with two actions, met once, all that follows earns 0; penalties are small."""
+    document = json.loads(theorem_4_1.verify(VECTORS[1][0]).certificate.to_json())
+    problem = document["problem"]
+    problem |= {"states": ["s", "t"], "actions": [["good", "bad"], ["stay"]], "initial": ["1", "0"]}
+    problem |= {"transitions": [[[[1, "1"]]] * 2, [[[1, "1"]]]], "reward": [["1", "0"], ["0"]]}
+    problem |= {"discount": "1/2", "data": data}
+    problem["regularizer"] |= {"weight": "1/100", "reference": [["1/2", "1/2"], ["1"]]}
+    document["digest"] = checker.digest(problem)
+    document["claim"]["epsilon"] = "1/10"
+    at = [[0, 0, "1/4"], [0, 1, "1/4"], [1, 0, "1/2"]]
+    gap = {"flow": flow, "kappa": kappa, "at": at, "slope": [], "price": "1", "value": ["0", "0"]}
+    leaf = {"hitting": [[0, "upper", ["1", "0"]]], "gap": gap}
+    returns = {"optimal": ["1", "0"], "worst": ["0", "0"]}
+    document["evidence"] = {"returns": returns, "reference": ["1", "1"], "tree": [leaf]}
+    return document
+
+
+def test_a_gap_may_use_occupancy_bounds() -> None:
+    """Without the bound, `bad` might be taken twice, and need a third of the flow."""
+    third = "1/3"
+    document = visited_once([[0, 0, third], [1, 0, third]], third, [[third, third], [third]])
+    assert checker.check(document).kind == "safe"
+    del document["evidence"]["tree"][0]["hitting"]
+    with pytest.raises(checker.Rejected, match=r"flow of \(0, 1\): found 0; expected at least 1/3"):
+        checker.check(document)
+
+
+@pytest.mark.parametrize(
+    ("flow", "data", "reason"),
+    [
+        (
+            [[0, 0, "7/24"], [0, 1, "-1/24"]],
+            [["7/24", "7/24"], ["5/12"]],
+            "-1/24; expected at least 0",
+        ),
+        ([[0, 0, "1/4"]], [["1/5", "2/5"], ["2/5"]], "1/4; expected at most 1/5"),
+    ],
+)
+def test_the_flow_of_a_gap_has_bounds_where_all_else_holds(
+    flow: list[Any], data: list[Any], reason: str
+) -> None:
+    with pytest.raises(checker.Rejected, match=reason) as caught:
+        checker.check(visited_once([*flow, [1, 0, "1/4"]], "1/4", data))
+    assert caught.value.rule == "gap.2"
+
+
 @pytest.mark.parametrize("kind", EXACT)
 def test_the_schema_describes_regularised_certificates(kind: str) -> None:
     """Of radius, decision and Theorem 4.1."""

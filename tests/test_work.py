@@ -411,5 +411,5 @@ def test_lists_of_integers_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(checker.Malformed, match="more than 3 integers"):
         checker.check(document)
     assert checker.integers("5 -6 7", "row") == [5, -6, 7]
-    with pytest.raises(checker.Malformed, match="row: .*more than 3 integers"):
+    with pytest.raises(checker.Malformed, match=r"row: .*more than 3 integers"):
         checker.integers("5 -6 7 8", "row")
