@@ -235,7 +235,8 @@ def test_nothing_stronger_than_the_radius_is_proven(seed: int) -> None:
             if rule:
                 assert refused(changed) == rule
             else:
-                assert checker.check(changed).kind == "safe"
+                found = checker.check(changed)
+                assert (found.kind, found.epsilon) == ("safe", at)
 
 
 @pytest.mark.parametrize("core", [0, 2])

@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -1696,8 +1697,15 @@ def test_a_damaged_packing_is_malformed(content: bytes) -> None:
 def test_what_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bomb stops at the limit."""
     monkeypatch.setattr(checker, "MAX_BYTES", 1000)
+    with pytest.raises(checker.Malformed, match="not JSON"):
+        checker.check_text(gzip.compress(bytes(1000)))
+    bomb = gzip.compress(bytes(10**7))
+    tracemalloc.start()
     with pytest.raises(checker.Malformed, match="more than 1000 bytes"):
-        checker.check_text(gzip.compress(bytes(10**6)))
+        checker.check_text(bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10**6
 
 
 def test_what_swells_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:

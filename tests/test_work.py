@@ -195,6 +195,11 @@ def long_horizon(digits: int) -> Json:
     return circulation(kappa, [[0, 0, "1/2"]], discount=share(digits), data="1/2")
 
 
+def long_shares(digits: int) -> Json:
+    """The data, which each node of a tree meets again."""
+    return circulation("0", [], data=share(digits))
+
+
 def long_values(digits: int) -> Json:
     """A value leaf, where a reward is long as well."""
     return edited(lambda: long_rewards(digits), ("evidence.tree.1.value.0", share(digits)))
@@ -234,6 +239,9 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_flow, "Problem.balance", SQUARE),
     (long_scale, "Tree.circulation", SQUARE),
     (long_horizon, "Tree.circulation", SQUARE),
+    (long_horizon, "Tree.factor", LENGTH),
+    (long_shares, "Tree.check", LENGTH),
+    (long_rewards, "Tree.check", LENGTH),
     (long_values, "Tree.value", SQUARE),
     (long_price, "Tree.hitting", SQUARE),
     (long_preferences, "Soft.cost", SQUARE),
@@ -270,6 +278,14 @@ def test_long_numbers_cost_more(
     short, middle, long = (spent(build(x), where, monkeypatch) for x in (3, 1_500, 3_000))
     assert middle > short, (short, middle, long)
     assert long - short > growth * (middle - short), (short, middle, long)
+
+
+def test_a_flow_costs_what_it_enters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with short numbers."""
+    flow = [[0, 0, "1/2"], [0, 1, "-1/2"]]
+    short, long = (circulation("0", x) for x in (flow[:0], flow))
+    steps = [spent(x, "Problem.balance", monkeypatch) for x in (short, long)]
+    assert steps[1] >= steps[0] + 2 > 2
 
 
 def test_a_bound_of_many_digits_is_said_shortly() -> None:
