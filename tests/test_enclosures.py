@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import product
 from random import Random
 
 import pytest
@@ -183,7 +184,10 @@ def test_what_is_made_of_exp_and_log_is_on_the_safe_side(
         kept = ball(data) * (1 + (ball(price) / ball(data)).log()) if price > data else ball(price)
         for value, low, high in (
             ((1 + ball(x).exp()).log(), soft.softplus(x, False), soft.softplus(x, True)),
-            (relative(ball(x), ball(u)), *(soft.divergence(x, u, up) for up in (False, True))),
+            *(
+                (relative(ball(y), ball(z)), *(soft.divergence(y, z, up) for up in (False, True)))
+                for y, z in product((x, -x, x / 10, -x / 10), (u, u / 10, -u / 10))
+            ),
             (ball(soft.scale) * partition.log(), *soft.partition(values, pairs)),
             (kept, saved, price if wide else saved + room),
         ):
