@@ -11,7 +11,8 @@ by the limits of time and memory. NAME restricts the run to functions (`Tree.hit
 Mutants that change nothing but the words or the place of a refusal are counted, but not tried. The
 survivors have to be in tests/surviving_mutants.toml, with a reason; those that survive the
 conformance suite and are listed are not tried on the tests again. Those that are not listed are
-printed as they are found, and the exit status is 1.
+printed as they are found, and the exit status is 1. Each function as it is has to withstand the
+trials of its mutants, or they would prove nothing.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ _CASES_SECONDS, _TESTS_SECONDS = 1.5, 30  # of what a mutant has to withstand, b
 _PATIENCE = 10  # times that
 _MEMORY = 4 * 2**30
 _WORDS = {"Rejected": 0, "Malformed": 0, "refusal": 0, "need": 3}  # from this argument on
+_AS_IT_IS = "(as it is)"
 _PLACE = re.compile(r"""f"|step$|at$|["'](problem|evidence|claim|document|version|digest)\b""")
 _VARIABLES = {"step", "at", "what", "why", "near", "shown"}
 
@@ -113,6 +115,10 @@ class Mutant:
     @property
     def key(self) -> tuple[str, str, str]:
         return self.function, self.old, self.new
+
+    @property
+    def changed(self) -> bool:
+        return self.old != self.new
 
 
 def changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -163,7 +169,7 @@ class Changes(cst.CSTVisitor):
 
 
 def mutants() -> Iterator[Mutant]:
-    """Yield all mutants of the checker."""
+    """Yield all mutants of the checker, and each function and constant as it is."""
     source = Path(checker.__file__).read_text()
     wrapper = cst.MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     spans = wrapper.resolve(cst.metadata.PositionProvider)
@@ -180,6 +186,8 @@ def mutants() -> Iterator[Mutant]:
         node.visit(visitor)
         first, last = span(node)
         first = source.rindex("\n", 0, first) + 1
+        head = f"from __future__ import annotations\n{head}"
+        yield Mutant(function, _AS_IT_IS, _AS_IT_IS, f"{head}{source[first:last]}\n", False)
         for old, new, within in visitor.found:
             if getattr(old, "lpar", ()) and new.lpar is old.lpar:  # they are outside of the span
                 new = new.with_changes(lpar=(), rpar=())
@@ -194,8 +202,7 @@ def mutants() -> Iterator[Mutant]:
                 del before[0], after[0]
             while before and after and before[-1] == after[-1]:
                 del before[-1], after[-1]
-            code = f"from __future__ import annotations\n{head}{code}\n"
-            yield Mutant(function, " ".join(before), " ".join(after), code, within)
+            yield Mutant(function, " ".join(before), " ".join(after), f"{head}{code}\n", within)
 
     for statement in module.body:
         if isinstance(statement, cst.ClassDef):
@@ -359,7 +366,7 @@ class Suites:
 
         found = trials(self.queue, trial, self.processes, _TESTS_SECONDS * _PATIENCE)
         for mutant, survived in found:
-            if survived:
+            if survived == mutant.changed:  # or a test fails without any change
                 self.survivors.append(mutant)
                 print(f"{mutant.function}\n  - {mutant.old}\n  + {mutant.new}", flush=True)
         return True
@@ -390,23 +397,29 @@ def main() -> int:
     wanted = set(options.names)
     known = listed()
     pool = [x for x in mutants() if not wanted or {x.function, x.function.split(".")[0]} & wanted]
-    print(f"{len(pool)} mutants")
+    print(f"{sum(x.changed for x in pool)} mutants")
     pool = [x for x in pool if not x.words]
-    print(f"{len(pool)} that change more than the words or the place of a refusal", flush=True)
+    tried = sum(x.changed for x in pool)
+    print(f"{tried} that change more than the words or the place of a refusal", flush=True)
     chosen = cases()
 
     def trial(mutant: Mutant) -> bool:
         due = chosen.get(mutant.function, ())
         return all(outcome(case["document"]) == case["refused"] for case in due)
 
-    found = trials(pool, trial, options.processes, _CASES_SECONDS * _PATIENCE)
-    survivors = [x for x, survived in found if survived]
-    suites = Suites([x for x in survivors if x.key not in known], options.processes)
+    found = list(trials(pool, trial, options.processes, _CASES_SECONDS * _PATIENCE))
+    if killed := [x.function for x, survived in found if not (x.changed or survived)]:
+        sys.exit(f"killed as they are: {', '.join(killed)}")
+    survivors = [x for x, survived in found if survived and x.changed]
+    unlisted = [x for x in survivors if x.key not in known]
+    due = {x.function for x in unlisted}
+    as_it_is = [x for x, _ in found if x.function in due - {"constants"} and not x.changed]
+    suites = Suites(as_it_is + unlisted, options.processes)
     explained = Counter(known[x.key] for x in survivors if x.key in known)
     print(f"{len(survivors)} survive the conformance suite, {explained.total()} of them listed:")
     for name, count in explained.items():
         print(f"{count}: {name}")
-    print(f"{len(suites.queue)} are tried on the tests", flush=True)
+    print(f"{len(unlisted)} are tried on the tests", flush=True)
     paths = [str(_TESTS / name) for name in _SUITES]
     pytest.main(["-q", "-s", "-p", "no:cacheprovider", *paths], plugins=[suites])
     print(f"{len(suites.survivors)} survive them too")
