@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import second_checker
 from instances import random_instance, shares, to_problem
 from oracle import Instance
 from regularised_oracle import Penalty as OraclePenalty
@@ -549,6 +550,7 @@ def test_a_gap_may_use_occupancy_bounds() -> None:
     third = "1/3"
     document = visited_once([[0, 0, third], [1, 0, third]], third, [[third, third], [third]])
     assert checker.check(document).kind == "safe"
+    assert second_checker.verdict(document)[0] == "accepted"
     del document["evidence"]["tree"][0]["hitting"]
     with pytest.raises(checker.Rejected, match=r"flow of \(0, 1\): found 0; expected at least 1/3"):
         checker.check(document)
@@ -568,9 +570,11 @@ def test_a_gap_may_use_occupancy_bounds() -> None:
 def test_the_flow_of_a_gap_has_bounds_where_all_else_holds(
     flow: list[Any], data: list[Any], reason: str
 ) -> None:
+    document = visited_once([*flow, [1, 0, "1/4"]], "1/4", data)
     with pytest.raises(checker.Rejected, match=reason) as caught:
-        checker.check(visited_once([*flow, [1, 0, "1/4"]], "1/4", data))
+        checker.check(document)
     assert caught.value.rule == "gap.2"
+    assert second_checker.verdict(document)[0] == "refused"
 
 
 @pytest.mark.parametrize("kind", EXACT)
