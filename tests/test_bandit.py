@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import second_checker
+from test_checker import certificate
 
 from symsafe import BanditArrays, Certificate, InputError, checker, decide, radius
 from symsafe.certificate import bandit_certificate
@@ -237,6 +239,60 @@ def test_nothing_stronger_than_the_radius_is_proven(seed: int) -> None:
             else:
                 found = checker.check(changed)
                 assert (found.kind, found.epsilon) == ("safe", at)
+
+
+def claimed(problem: dict[str, str], regret: str, epsilon: str, *tree: Any) -> Any:
+    """A claim that a bandit of integers is safe."""
+    return certificate(
+        problem,
+        {"kind": "safe", "regret": regret, "epsilon": epsilon},
+        bits=0,
+        tree=list(tree),
+    )
+
+
+@pytest.mark.parametrize(("contexts", "leaf"), [(1, "0 0"), (2, "5")])
+def test_a_choice_that_loses_no_more_than_it_has_to_is_bad(contexts: int, leaf: str) -> None:
+    """The worst choice has a regret of exactly 1, and costs half of the range."""
+    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
+    problem = {key: " ".join([part] * contexts) for key, part in parts.items()}
+    assert refused(claimed(problem, "1", "3/4", leaf)) == "bandit.3"
+
+
+def test_choices_that_lose_and_cost_the_same_are_counted_once() -> None:
+    """Fourteen contexts with two bad actions each have 16,384 choices, and one state."""
+    parts = {"actions": "3", "initial": "1000", "reward": "1 0 0", "data": "1 1 1"}
+    problem = {key: " ".join([part] * 14) for key, part in parts.items()}
+    leaf = " ".join(map(str, [0, *range(14)]))
+    assert checker.check(claimed(problem, "1", "1/4", leaf)).kind == "safe"
+
+
+def test_both_checkers_agree_about_random_claims() -> None:
+    """Ranges of few numbers, so that ties are frequent."""
+    random, verdicts = Random(1), Counter[str]()
+    for _ in range(600):
+        actions = [random.randint(1, 4) for _ in range(random.randint(1, 4))]
+        contexts, pairs = range(len(actions)), range(sum(actions))
+        numbers = {
+            "actions": actions,
+            "initial": [random.choice([0, 1, 2, 5]) for _ in contexts],
+            "reward": [random.randint(-3, 5) for _ in pairs],
+            "data": [random.choice([0, 1, 1, 2, 7]) for _ in pairs],
+        }
+        problem = {key: " ".join(map(str, values)) for key, values in numbers.items()}
+        regret = random.choice(["1", "1/2", "1/4", "3/4"])
+        core = random.sample(contexts, random.randint(0, len(actions)))
+        leaf = " ".join(map(str, [random.randint(0, 12), *core]))
+        made = claimed(problem, regret, str(Fraction(random.randint(1, 20), 40)), leaf)
+        verdict, _ = second_checker.verdict(made)
+        verdicts[verdict] += 1
+        try:
+            checker.check(made)
+        except checker.Rejected:
+            assert verdict == "refused", made
+        else:
+            assert verdict == "accepted", made
+    assert verdicts["accepted"] > 40
 
 
 @pytest.mark.parametrize("core", [0, 2])
@@ -477,3 +533,64 @@ def test_a_file_of_arrays_is_decided_and_its_certificate_is_bound_to_it(tmp_path
     assert found.differences(marked) == []
     (tmp_path / "p.toml").write_text("[mdp]\n")
     assert load_arrays(tmp_path / "p.toml") is None
+
+
+def doubling(count: int) -> dict[str, str]:
+    """Each context can lose twice what the one before can: each choice loses something else."""
+    parts = {
+        "actions": ["2"] * count,
+        "initial": ["1"] * count,
+        "reward": [f"{2**s} 0" for s in range(count)],
+        "data": ["1 1"] * count,
+    }
+    return {key: " ".join(values) for key, values in parts.items()}
+
+
+def test_states_of_a_core_are_bounded_while_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core of 17 contexts has 131,072 choices, and twice as many on the way."""
+    monkeypatch.setattr(checker, "MAX_STATES", 140_000)
+    leaf = " ".join(map(str, [16, *range(17)]))
+    made = claimed(doubling(17), "1", "1/2", leaf)
+    made["evidence"]["bits"] = 4
+    with pytest.raises(checker.Malformed, match="more than 140000 states"):
+        checker.check(made)
+
+
+def test_splits_are_bounded_as_they_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of 200 splits holds 200 ranges in each of its nodes."""
+    monkeypatch.setattr(checker, "MAX_STATES", 10_000)
+    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
+    problem = {key: " ".join([part] * 200) for key, part in parts.items()}
+    tree = [[s, 1] for s in range(200)] + ["0"] * 201
+    with pytest.raises(checker.Malformed, match="more than 10000 states"):
+        checker.check(claimed(problem, "1/2", "1/1000", *tree))
+
+
+def test_any_context_may_be_split() -> None:
+    """Also the 94th."""
+    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
+    problem = {key: " ".join([part] * 95) for key, part in parts.items()}
+    made = claimed(problem, "1/2", "1/1000", [93, 1], "16", "16")
+    made["evidence"]["bits"] = 4
+    assert checker.check(made).kind == "safe"
+
+
+def test_slopes_of_a_context_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all 3,000 actions lie on the convex hull, that is the square of their number."""
+    monkeypatch.setattr(checker, "MAX_WORK", 1_000_000)
+    problem = {"actions": "3000", "initial": "1"}
+    problem["reward"] = " ".join(str(-a) for a in range(3000))
+    problem["data"] = " ".join(map(str, [3000, *range(1, 3000)]))
+    with pytest.raises(checker.Malformed, match="steps of work") as caught:
+        checker.check(claimed(problem, "1/2", "1/1000000", "0", str(10**9)))
+    assert caught.value.step == "problem"
+
+
+def test_multipliers_have_few_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as are allowed, and no more."""
+    monkeypatch.setattr(checker, "MAX_BITS", 4)
+    made = split_in_two()
+    assert checker.check(made).kind == "radius"
+    made["evidence"]["bits"] = 5
+    with pytest.raises(checker.Malformed):
+        checker.check(made)

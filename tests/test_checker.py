@@ -1716,3 +1716,112 @@ def test_what_swells_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -
         checker.check_text(bomb)
     with pytest.raises(checker.Malformed, match="not JSON"):
         checker.check_text(gzip.compress(bytes(1000)))
+
+
+def one_state(reward: list[str], data: list[str], claim: Json, *tree: Json, **more: Json) -> Json:
+    """A bandit with one context, and returns of 1 and 0."""
+    count = len(reward)
+    problem = {
+        "states": ["s"],
+        "actions": [[str(a) for a in range(count)]],
+        "initial": ["1"],
+        "discount": "0",
+        "transitions": [[[[0, "1"]]] * count],
+        "reward": [reward],
+        "data": [data],
+    }
+    returns = {"optimal": ["1"], "worst": ["0"]}
+    return certificate(problem, claim, returns=returns, tree=list(tree), **more)
+
+
+GOOD_OR_BAD = {"split": {"state": 0, "children": [[1, [0]], [2, [1]]]}}
+LARGE = 10**20
+NEAR = {
+    "a flow that floats cannot tell from its bound": one_state(
+        ["1", "0"],
+        ["1", "0"],
+        {"kind": "safe", "regret": "1", "epsilon": "1/2"},
+        GOOD_OR_BAD,
+        {"value": ["1"]},
+        {
+            "hitting": [[0, "lower", ["1"]]],
+            "circulation": {
+                "kappa": str(LARGE),
+                "flow": [[0, 0, "1"], [0, 1, str(LARGE - 1)]],
+            },
+        },
+    ),
+    "a flow that floats cannot tell from the data": one_state(
+        ["1", "1", "0"],
+        [f"{LARGE - 1}/{LARGE}", "0", f"1/{LARGE}"],
+        {"kind": "safe", "regret": "1", "epsilon": f"1/{2 * LARGE}"},
+        {"split": {"state": 0, "children": [[1, [0, 1]], [2, [2]]]}},
+        {
+            "hitting": [[0, "upper", ["0"], "1"]],
+            "circulation": {"kappa": "1", "flow": [[0, 0, "1"]]},
+        },
+        {"circulation": {"kappa": "0", "flow": [[0, 0, f"1/{LARGE}"], [0, 2, f"-1/{LARGE}"]]}},
+    ),
+    "a flow below a bound that is below 0": one_state(
+        ["1", "0"],
+        ["0", "1"],
+        {"kind": "radius", "regret": "1/2", "lower": "-1", "upper": "1"},
+        GOOD_OR_BAD,
+        {
+            "hitting": [[0, "upper", ["-2/3"], "1"]],
+            "circulation": {"kappa": "1/10", "flow": [[0, 0, "-2/25"], [0, 1, "9/50"]]},
+        },
+        {"circulation": {"kappa": "0", "flow": []}},
+        witness={
+            "reward": [["0", "0"]],
+            "policy": [["0", "1"]],
+            "value": ["0"],
+            "policy_value": ["0"],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_flows_are_compared_exactly(name: str) -> None:
+    """Each of these breaks one rule, by a little or where little is due."""
+    with pytest.raises(checker.Rejected) as caught:
+        checker.check(NEAR[name])
+    assert caught.value.rule == ("circulation.2" if "the data" in name else "circulation.3")
+
+
+def test_data_beyond_all_floats_are_read() -> None:
+    """With 400 digits."""
+    share = Fraction(1, 10**400 + 1)
+    data = [str(Fraction(1, 10) + share), str(Fraction(9, 20) - share), "9/20"]
+    claim = (("claim.lower", "1/20"), ("claim.upper", "7/100"))
+    assert checker.check(edited(bandit, ("problem.data.0", data), *claim)).kind == "radius"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("flow", [[0, 0, f"1/{10**200 + 1}"], [0, 1, "-1/10"]]), ("kappa", f"1/{10**200 + 1}")],
+)
+def test_long_flows_are_refused_by_their_rule(key: str, value: Json) -> None:
+    """The difference of the two sides is said, as they are too long to be read."""
+    with pytest.raises(checker.Rejected, match=r"circulation\.1: .*about") as caught:
+        checker.check(edited(bandit, (f"evidence.tree.3.circulation.{key}", value)))
+    assert caught.value.rule == "circulation.1"
+
+
+def test_no_part_of_a_file_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate, blanks up to the limit, and something else."""
+    path = tmp_path / "long.json"
+    monkeypatch.setattr(checker, "MAX_BYTES", len(GOOD) + 50)
+    path.write_text(GOOD.ljust(checker.MAX_BYTES))
+    assert checker.check_file(str(path)) == checker.check(bandit())
+    for blanks in (-1, 0):
+        path.write_text(GOOD.ljust(checker.MAX_BYTES + blanks) + " } this is no JSON")
+        with pytest.raises(checker.Malformed):
+            checker.check_file(str(path))
+
+
+def test_quotes_within_strings_are_no_strings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An odd number of them is counted as one string less."""
+    monkeypatch.setattr(checker, "MAX_TOKENS", 3)
+    assert checker.parse(r'["a\"b"]') == ['a"b']

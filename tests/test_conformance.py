@@ -72,3 +72,37 @@ def test_the_second_checker_does_likewise(sort: str) -> None:
     for case in (case for case in CASES if case["sort"] == sort):
         expected = "refused" if case["refused"] else "accepted"
         assert second_checker.verdict(case["document"])[0] == expected
+
+
+def test_no_step_of_work_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one part of a certificate counts, no other can take off."""
+    steps, spend = list[int](), checker.Work.spend
+
+    def counted(self: checker.Work, more: int, step: str) -> None:
+        steps.append(more)
+        spend(self, more, step)
+
+    monkeypatch.setattr(checker.Work, "spend", counted)
+    for case in CASES:
+        if not case["refused"]:
+            checker.check(case["document"])
+    assert min(steps) == 0
+
+
+@pytest.mark.parametrize(
+    ("sort", "words"),
+    [
+        ("radius, lists", " <= safety radius <= "),
+        ("radius, l2", " <= regularised safety radius <= "),
+        ("radius, kl, mse", " <= regularised safety radius in mse <= "),
+        ("unsafe, l2", "some reward with error <= "),
+        ("unsafe, kl, mse", "some reward with error in mse <= "),
+    ],
+)
+def test_a_claim_says_what_it_is_about(sort: str, words: str) -> None:
+    """Whether optima are penalised, and how errors are measured."""
+    intact = (x["document"] for x in CASES if x["sort"] == sort and not x["refused"])
+    found = checker.check(next(intact))
+    assert words in found.sentence
+    assert found.regularised == ("lists" not in sort)
+    assert ("regularised-optimal" in found.sentence) == sort.startswith("unsafe")

@@ -162,6 +162,20 @@ def boundary(
     return weak, strong
 
 
+def test_the_digits_of_an_argument_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its size does: no number grows with them but the argument itself, once."""
+    longest, rounded = [0], checker.rounded
+
+    def counted(top: int, bottom: int, up: bool) -> int:
+        found = rounded(top, bottom, up)
+        longest.append(found.bit_length())
+        return found
+
+    monkeypatch.setattr(checker, "rounded", counted)
+    checker.exp_bound(Fraction(10**1000 + 1, 10**1000 + 3), 64, True)
+    assert 64 < max(longest) < 300
+
+
 @pytest.mark.parametrize("wide", [None, "exp_bound", "log_bound"])
 @pytest.mark.parametrize("seed", range(40))
 def test_what_is_made_of_exp_and_log_is_on_the_safe_side(

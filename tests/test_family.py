@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -985,6 +986,46 @@ def test_products_of_polynomials_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     document = small_certificate()
     monkeypatch.setattr(checker, "MAX_TERMS", 0)
     with pytest.raises(checker.Malformed, match="product of polynomials"):
+        checker.check(document)
+
+
+CUBE, ONE = ["1", 999, 999, 999], ["1", 0, 0, 0]
+LARGE_TABLES: dict[str, tuple[list[Any], Any, Any]] = {
+    "a constraint that a cell is beyond": ([[["-1", 999, 999, 999], ["-1", 0, 0, 0]]], "1", 0),
+    "a condition": ([], [[CUBE, ["-1", 0, 0, 0]], [ONE]], None),
+    "a constraint that may prove one": ([[CUBE]], "2", None),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_TABLES)
+def test_a_table_on_a_box_is_refused_before_it_is_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousand millions of coefficients."""
+    constraints, best, outside = LARGE_TABLES[name]
+    document, bernstein = small_certificate(), checker.bernstein
+
+    def small(p: checker.Polynomial, box: checker.Box, degrees: list[int]) -> list[int]:
+        assert math.prod(n + 1 for n in degrees) <= checker.MAX_TERMS
+        return bernstein(p, box, degrees)
+
+    monkeypatch.setattr(checker, "bernstein", small)
+    document["problem"]["parameters"] = {
+        "names": ["p", "q", "r"],
+        "box": [["0", "1/2"]] * 3,
+        "constraints": constraints,
+    }
+    document["problem"]["data"] = [["1/2", "1/2"]]
+    if best == "2":  # data with a condition of their own: p is at least 0
+        rest, p = [ONE, ["-1", 1, 0, 0]], [["1", 1, 0, 0]]
+        document["problem"]["data"] = [[[rest, [ONE]], [p, [ONE]]]]
+    witness = {"policy": [1], "policy_value": ["0"], "value": ["1"], "errors": [["0", "1"]]}
+    proof = {"policy": [0], "best": [best], "worst": ["0"], "range": [[0, 0], [0, 1]]}
+    cell = {"proof": 0} if outside is None else {"outside": outside}
+    document["evidence"] = {"proofs": [proof | {"witness": witness}], "cells": [cell]}
+    document["claim"] |= {"safe": "0", "unsafe": "1", "undecided": "0"}
+    document["digest"] = checker.digest(document["problem"])
+    with pytest.raises(checker.Malformed, match="coefficients of a condition"):
         checker.check(document)
 
 

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 import second_checker
 from instances import shares
+from test_checker import certificate
 from test_enclosures import boundary, widen
 from test_kl import arms, lasting, random_problem
 
@@ -326,7 +327,7 @@ def test_a_tilted_box_takes_the_lesser_slope() -> None:
     assert said(document, point, 1, proven) != "refused"
 
 
-@pytest.mark.parametrize(("end", "price"), [(6, "28/5"), (3, "2")])
+@pytest.mark.parametrize(("end", "price"), [(6, "28/5"), (3, "2"), (2, "2")])
 def test_a_tangent_below_0_is_bounded_from_above(end: int, price: str) -> None:
     """At the far end x of a wide box: x D + (1 - x/2) u with u = price exp(-x/2) / 2."""
     box = {"lowered": [], "ends": [str(end)], "prices": [price]}
@@ -335,6 +336,42 @@ def test_a_tangent_below_0_is_bounded_from_above(end: int, price: str) -> None:
     eased = float(Fraction(price)) / 2 * math.exp(-end / 2)
     assert end / 20 + (1 - end / 2) * eased == pytest.approx(float(proven))
     assert said(document, point, 1, proven) != "refused"
+
+
+def test_an_action_that_may_be_lowered_is_not_where_it_ties() -> None:
+    """Its price is no more than its data, exactly these at the start of the box."""
+    document, point = with_one_box("1/20", {"lowered": [1], "ends": ["3"], "prices": ["19/10"]})
+    assert accepted(document, point, 1, Fraction(1, 25))
+    assert said(document, point, 1, Fraction(1, 25)) == "open"
+
+
+def witnessed(problem: dict[str, Any], regret: str, model: list[Any], u: list[str]) -> Any:
+    """A reward model of a contextual bandit, with the returns of its penalised policy."""
+    problem = problem | {"discount": "0", "transitions": [[[[0, "1"]]] * 2] * len(u)}
+    problem |= {"states": ["s", "t"][: len(u)], "actions": [["good", "bad"]] * len(u)}
+    returns = {"optimal": [x for x, _ in problem["reward"]]}
+    returns["worst"] = [x for _, x in problem["reward"]]
+    witness = {"reward": model, "value": ["0"] * len(u), "policy_value": u}
+    claim = {"kind": "unsafe", "regret": regret, "epsilon": "1"}
+    return certificate(problem, claim, bits=64, returns=returns, witness=witness)
+
+
+def test_rewards_may_be_far_from_0() -> None:
+    """The greatest gain is taken off before anything is exponentiated."""
+    problem = {"initial": ["1"], "reward": [["1000001", "1000000"]], "data": [["1/2", "1/2"]]}
+    problem["regularizer"] = {"kind": "kl", "weight": "1", "reference": [["1/2", "1/2"]]}
+    document = witnessed(problem, "1/2", [["1000000", "1000001"]], ["10000003/10"])
+    assert checker.check(document).kind == "unsafe"
+
+
+def test_preferences_where_nobody_starts_cost_nothing() -> None:
+    """They are not even bounded, however far apart the rewards are."""
+    half = ["1/2", "1/2"]
+    problem = {"initial": ["1", "0"], "reward": [["1", "0"], ["200001", "0"]]}
+    problem |= {"data": [half, ["0", "0"]], "metric": "preferences"}
+    problem["regularizer"] = {"kind": "kl", "weight": "10", "reference": [half, half]}
+    document = witnessed(problem, "1/4", [["0", "1"], ["0", "0"]], ["1/2", "200001"])
+    assert checker.check(document).kind == "unsafe"
 
 
 def refusal(document: dict[str, Any]) -> tuple[str, str]:

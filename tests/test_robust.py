@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from instances import random_instance, to_problem
 from scipy.stats import binom
-from test_checker import SCHEMA
+from test_checker import SCHEMA, one_state
 from test_coverage import optimum, random_set, set_constraints
 from typer.testing import CliRunner
 
@@ -325,3 +325,58 @@ def test_command_decides_for_all_data_compatible_with_counts(tmp_path: Path) -> 
     assert sum(Fraction(x) for row in record["distribution"].values() for x in row.values()) == 1
     printed = CliRunner().invoke(app, [*arguments[:3], "0.999999"]).stdout
     assert "some D of the set is unsafe" in printed
+
+
+def asked(
+    reward: list[str], rows: list[dict[str, Any]], claim: dict[str, str], *tree: Any
+) -> dict[str, Any]:
+    """A claim about all distributions that meet the rows, in one cell."""
+    data = [f"1/{len(reward)}"] * len(reward)
+    document = one_state(reward, data, {"kind": "all-safe", **claim, "set": {"rows": rows}})
+    document["evidence"] = {
+        "returns": document["evidence"]["returns"],
+        "cells": [{"tree": list(tree)}],
+    }
+    return document
+
+
+def half(*rows: dict[str, Any]) -> dict[str, Any]:
+    """Half of the data are on the bad action."""
+    return asked(
+        ["1", "0"],
+        [*rows, {"flow": [[0, 1, "1"]], "relation": "exactly", "bound": "1/2"}],
+        {"regret": "1/2", "epsilon": "1/10"},
+        {"split": {"state": 0, "children": [[1, [0]], [2, [1]]]}},
+        {"value": ["1"]},
+        {"circulation": {"kappa": "0", "flow": [[0, 0, "1/2"], [0, 1, "-1/2"]]}},
+    )
+
+
+def test_rows_that_say_nothing_cost_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be there, even without a pair, but are read for every cell."""
+    empty = {"flow": [], "relation": "at most", "bound": "0"}
+    assert checker.check(half(empty)).kind == "all-safe"
+    zero = {"flow": [[0, 0, "0"], [0, 1, "0"]], "relation": "at most", "bound": "0"}
+    monkeypatch.setattr(checker, "MAX_WORK", 20_000)
+    with pytest.raises(checker.Malformed, match="steps of work") as caught:
+        checker.check(half(*[zero] * 400))
+    assert caught.value.step.startswith("evidence.cells")
+
+
+def test_no_pair_has_more_than_all_data() -> None:
+    """So c, of at most 1, leaves b at most 1/8, and a at least 3/8."""
+    flows = ([[0, 0, "-1"], [0, 1, "-1"]], [[0, 1, "8"], [0, 2, "-1"]], [[0, 2, "-1"]])
+    bounds = ("-1/2", "0", "-2/5")
+    rows = [
+        {"flow": flow, "relation": "at most", "bound": bound}
+        for flow, bound in zip(flows, bounds, strict=True)
+    ]
+    document = asked(
+        ["0", "1", "1"],
+        rows,
+        {"regret": "1", "epsilon": "37/100"},
+        {"split": {"state": 0, "children": [[1, [1, 2]], [2, [0]]]}},
+        {"value": ["1"]},
+        {"circulation": {"kappa": "0", "flow": [[0, 0, "-3/8"], [0, 2, "3/8"]]}},
+    )
+    assert checker.check(document).kind == "all-safe"

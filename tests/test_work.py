@@ -378,6 +378,9 @@ def test_enclosures_cost_the_square_of_their_digits() -> None:
     assert long - short > 4 * (middle - short) > 0
     assert steps(1_000, 500) > (short + middle) // 2
     assert steps(checker.MIN_BITS, 0) >= 100
+    before = problem.spent
+    checker.Soft(problem, 1_000).log(Fraction(3), True)
+    assert problem.spent - before >= short
 
 
 def test_each_two_actions_have_a_preference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,13 +275,12 @@ class Soft:
                 continue
             u = slope * self.exp(-middle) * (reward - t)
             most = slope * self.exp(-left) * (reward - piece.start)
-            if p in raised.lowered and not most <= data:
-                if not most > data:
-                    self.doubt = "curves.5: which form"
-                tilt = u.min(arb(data)) if x <= middle else arb(data)
-                cost += self.phi(p, u) + tilt * (middle - x)
+            tilt = u.min(arb(data)) if x <= middle else arb(data)
+            low, full = self.phi(p, u) + tilt * (middle - x), u * (1 + middle - x)
+            if p not in raised.lowered or most <= data:
+                cost += full
             else:
-                cost += u * (1 + middle - x)
+                cost += low if most > data else low.union(full)
         return cost
 
     # -- trees --
