@@ -1597,6 +1597,23 @@ def run(script: Path, *arguments: str, given: str = "") -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def test_the_command_says_how_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no options, also where there is such a file; what cannot be read has a reason."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "--strict").write_text(GOOD)
+    for arguments in ([], ["--strict"], ["--strict", "--strict"]):
+        assert checker.main(arguments) == 2
+        usage = "usage: checker.py CERTIFICATE.json   (- reads standard input)\n"
+        assert capsys.readouterr() == ("", usage)
+    assert checker.main(["missing.json"]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("not read: ")
+    assert "missing.json" in error
+
+
 def test_file_copied_alone_works(tmp_path: Path) -> None:
     """The one file, on its own, checks certificates without site packages."""
     script = tmp_path / "checker.py"
