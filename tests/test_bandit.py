@@ -241,6 +241,12 @@ def test_nothing_stronger_than_the_radius_is_proven(seed: int) -> None:
                 assert (found.kind, found.epsilon) == ("safe", at)
 
 
+def alike(contexts: int, **parts: str) -> dict[str, str]:
+    """A bandit of integers in which all contexts are the same."""
+    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"} | parts
+    return {key: " ".join([part] * contexts) for key, part in parts.items()}
+
+
 def claimed(problem: dict[str, str], regret: str, epsilon: str, *tree: Any) -> Any:
     """A claim that a bandit of integers is safe."""
     return certificate(
@@ -254,15 +260,12 @@ def claimed(problem: dict[str, str], regret: str, epsilon: str, *tree: Any) -> A
 @pytest.mark.parametrize(("contexts", "leaf"), [(1, "0 0"), (2, "5")])
 def test_a_choice_that_loses_no_more_than_it_has_to_is_bad(contexts: int, leaf: str) -> None:
     """The worst choice has a regret of exactly 1, and costs half of the range."""
-    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
-    problem = {key: " ".join([part] * contexts) for key, part in parts.items()}
-    assert refused(claimed(problem, "1", "3/4", leaf)) == "bandit.3"
+    assert refused(claimed(alike(contexts), "1", "3/4", leaf)) == "bandit.3"
 
 
 def test_choices_that_lose_and_cost_the_same_are_counted_once() -> None:
     """Fourteen contexts with two bad actions each have 16,384 choices, and one state."""
-    parts = {"actions": "3", "initial": "1000", "reward": "1 0 0", "data": "1 1 1"}
-    problem = {key: " ".join([part] * 14) for key, part in parts.items()}
+    problem = alike(14, actions="3", initial="1000", reward="1 0 0", data="1 1 1")
     leaf = " ".join(map(str, [0, *range(14)]))
     assert checker.check(claimed(problem, "1", "1/4", leaf)).kind == "safe"
 
@@ -535,22 +538,12 @@ def test_a_file_of_arrays_is_decided_and_its_certificate_is_bound_to_it(tmp_path
     assert load_arrays(tmp_path / "p.toml") is None
 
 
-def doubling(count: int) -> dict[str, str]:
-    """Each context can lose twice what the one before can: each choice loses something else."""
-    parts = {
-        "actions": ["2"] * count,
-        "initial": ["1"] * count,
-        "reward": [f"{2**s} 0" for s in range(count)],
-        "data": ["1 1"] * count,
-    }
-    return {key: " ".join(values) for key, values in parts.items()}
-
-
 def test_states_of_a_core_are_bounded_while_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A core of 17 contexts has 131,072 choices, and twice as many on the way."""
+    """A core of 17 contexts, of which each can lose twice what the one before can."""
     monkeypatch.setattr(checker, "MAX_STATES", 140_000)
     leaf = " ".join(map(str, [16, *range(17)]))
-    made = claimed(doubling(17), "1", "1/2", leaf)
+    problem = alike(17) | {"reward": " ".join(f"{2**s} 0" for s in range(17))}
+    made = claimed(problem, "1", "1/2", leaf)
     made["evidence"]["bits"] = 4
     with pytest.raises(checker.Malformed, match="more than 140000 states"):
         checker.check(made)
@@ -559,18 +552,14 @@ def test_states_of_a_core_are_bounded_while_they_grow(monkeypatch: pytest.Monkey
 def test_splits_are_bounded_as_they_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain of 200 splits holds 200 ranges in each of its nodes."""
     monkeypatch.setattr(checker, "MAX_STATES", 10_000)
-    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
-    problem = {key: " ".join([part] * 200) for key, part in parts.items()}
     tree = [[s, 1] for s in range(200)] + ["0"] * 201
     with pytest.raises(checker.Malformed, match="more than 10000 states"):
-        checker.check(claimed(problem, "1/2", "1/1000", *tree))
+        checker.check(claimed(alike(200), "1/2", "1/1000", *tree))
 
 
 def test_any_context_may_be_split() -> None:
     """Also the 94th."""
-    parts = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
-    problem = {key: " ".join([part] * 95) for key, part in parts.items()}
-    made = claimed(problem, "1/2", "1/1000", [93, 1], "16", "16")
+    made = claimed(alike(95), "1/2", "1/1000", [93, 1], "16", "16")
     made["evidence"]["bits"] = 4
     assert checker.check(made).kind == "safe"
 

@@ -1735,7 +1735,7 @@ def test_what_swells_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -
         checker.check_text(gzip.compress(bytes(1000)))
 
 
-def one_state(reward: list[str], data: list[str], claim: Json, *tree: Json, **more: Json) -> Json:
+def one_state(reward: list[str], data: list[str], claim: Json, **evidence: Json) -> Json:
     """A bandit with one context, and returns of 1 and 0."""
     count = len(reward)
     problem = {
@@ -1748,7 +1748,7 @@ def one_state(reward: list[str], data: list[str], claim: Json, *tree: Json, **mo
         "data": [data],
     }
     returns = {"optimal": ["1"], "worst": ["0"]}
-    return certificate(problem, claim, returns=returns, tree=list(tree), **more)
+    return certificate(problem, claim, returns=returns, **evidence)
 
 
 GOOD_OR_BAD = {"split": {"state": 0, "children": [[1, [0]], [2, [1]]]}}
@@ -1758,37 +1758,43 @@ NEAR = {
         ["1", "0"],
         ["1", "0"],
         {"kind": "safe", "regret": "1", "epsilon": "1/2"},
-        GOOD_OR_BAD,
-        {"value": ["1"]},
-        {
-            "hitting": [[0, "lower", ["1"]]],
-            "circulation": {
-                "kappa": str(LARGE),
-                "flow": [[0, 0, "1"], [0, 1, str(LARGE - 1)]],
+        tree=[
+            GOOD_OR_BAD,
+            {"value": ["1"]},
+            {
+                "hitting": [[0, "lower", ["1"]]],
+                "circulation": {
+                    "kappa": str(LARGE),
+                    "flow": [[0, 0, "1"], [0, 1, str(LARGE - 1)]],
+                },
             },
-        },
+        ],
     ),
     "a flow that floats cannot tell from the data": one_state(
         ["1", "1", "0"],
         [f"{LARGE - 1}/{LARGE}", "0", f"1/{LARGE}"],
         {"kind": "safe", "regret": "1", "epsilon": f"1/{2 * LARGE}"},
-        {"split": {"state": 0, "children": [[1, [0, 1]], [2, [2]]]}},
-        {
-            "hitting": [[0, "upper", ["0"], "1"]],
-            "circulation": {"kappa": "1", "flow": [[0, 0, "1"]]},
-        },
-        {"circulation": {"kappa": "0", "flow": [[0, 0, f"1/{LARGE}"], [0, 2, f"-1/{LARGE}"]]}},
+        tree=[
+            {"split": {"state": 0, "children": [[1, [0, 1]], [2, [2]]]}},
+            {
+                "hitting": [[0, "upper", ["0"], "1"]],
+                "circulation": {"kappa": "1", "flow": [[0, 0, "1"]]},
+            },
+            {"circulation": {"kappa": "0", "flow": [[0, 0, f"1/{LARGE}"], [0, 2, f"-1/{LARGE}"]]}},
+        ],
     ),
     "a flow below a bound that is below 0": one_state(
         ["1", "0"],
         ["0", "1"],
         {"kind": "radius", "regret": "1/2", "lower": "-1", "upper": "1"},
-        GOOD_OR_BAD,
-        {
-            "hitting": [[0, "upper", ["-2/3"], "1"]],
-            "circulation": {"kappa": "1/10", "flow": [[0, 0, "-2/25"], [0, 1, "9/50"]]},
-        },
-        {"circulation": {"kappa": "0", "flow": []}},
+        tree=[
+            GOOD_OR_BAD,
+            {
+                "hitting": [[0, "upper", ["-2/3"], "1"]],
+                "circulation": {"kappa": "1/10", "flow": [[0, 0, "-2/25"], [0, 1, "9/50"]]},
+            },
+            {"circulation": {"kappa": "0", "flow": []}},
+        ],
         witness={
             "reward": [["0", "0"]],
             "policy": [["0", "1"]],

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from instances import random_instance, to_problem
 from scipy.stats import binom
-from test_checker import SCHEMA, one_state
+from test_checker import GOOD_OR_BAD, SCHEMA, one_state
 from test_coverage import optimum, random_set, set_constraints
 from typer.testing import CliRunner
 
@@ -327,26 +327,20 @@ def test_command_decides_for_all_data_compatible_with_counts(tmp_path: Path) -> 
     assert "some D of the set is unsafe" in printed
 
 
-def asked(
-    reward: list[str], rows: list[dict[str, Any]], claim: dict[str, str], *tree: Any
-) -> dict[str, Any]:
+def asked(reward: list[str], rows: list[Any], claim: dict[str, str], *tree: Any) -> Any:
     """A claim about all distributions that meet the rows, in one cell."""
     data = [f"1/{len(reward)}"] * len(reward)
-    document = one_state(reward, data, {"kind": "all-safe", **claim, "set": {"rows": rows}})
-    document["evidence"] = {
-        "returns": document["evidence"]["returns"],
-        "cells": [{"tree": list(tree)}],
-    }
-    return document
+    claims = {"kind": "all-safe", **claim, "set": {"rows": rows}}
+    return one_state(reward, data, claims, cells=[{"tree": list(tree)}])
 
 
-def half(*rows: dict[str, Any]) -> dict[str, Any]:
+def half(*rows: Any) -> Any:
     """Half of the data are on the bad action."""
     return asked(
         ["1", "0"],
         [*rows, {"flow": [[0, 1, "1"]], "relation": "exactly", "bound": "1/2"}],
         {"regret": "1/2", "epsilon": "1/10"},
-        {"split": {"state": 0, "children": [[1, [0]], [2, [1]]]}},
+        GOOD_OR_BAD,
         {"value": ["1"]},
         {"circulation": {"kappa": "0", "flow": [[0, 0, "1/2"], [0, 1, "-1/2"]]}},
     )

@@ -9,9 +9,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from test_bandit import alike, claimed, large
 from test_bandit import document as bandit_document
-from test_bandit import large
-from test_checker import bandit, certificate, edited, safe_bandit, two_states
+from test_checker import bandit, edited, one_state, safe_bandit, two_states
 from test_conformance import CASES
 from test_family import small_certificate
 from test_kl_certificates import documents
@@ -51,16 +51,8 @@ def long_model(digits: int) -> Json:
 
 def many(actions: int, claim: Json, **evidence: Json) -> Json:
     """A claim about a bandit of one context, where the first action alone has a return, 1."""
-    problem = {
-        "states": ["s"],
-        "actions": [[str(i) for i in range(actions)]],
-        "initial": ["1"],
-        "discount": "0",
-        "transitions": [[[[0, "1"]]] * actions],
-        "reward": [["1"] + ["0"] * (actions - 1)],
-        "data": [["1"] + ["0"] * (actions - 1)],
-    }
-    return certificate(problem, claim, returns={"optimal": ["1"], "worst": ["0"]}, **evidence)
+    first = ["1"] + ["0"] * (actions - 1)
+    return one_state(first, [*first], claim, **evidence)
 
 
 WITNESS = {
@@ -306,9 +298,7 @@ def test_a_bound_of_many_digits_is_said_shortly() -> None:
 @pytest.mark.parametrize(("epsilon", "step"), [("999999/1000000", "evidence.tree[0]"), ("1", "")])
 def test_no_choice_costs_more_than_all_errors(epsilon: str, step: str) -> None:
     """So a bound above it is refused before any choice is looked at, however long it is."""
-    claim = {"kind": "safe", "regret": "1", "epsilon": epsilon}
-    problem = {"actions": "2", "initial": "1", "reward": "1 0", "data": "1 1"}
-    document = certificate(problem, claim, bits=0, tree=["0"])
+    document = claimed(alike(1), "1", epsilon, "0")
     with pytest.raises(checker.Rejected, match=r"bandit\.3") as caught:
         checker.check(document)
     assert caught.value.step == (step or "evidence.tree")
