@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,7 +57,7 @@ from symsafe.model import (
     SafetyProblem,
 )
 from symsafe.model.data_set import DataSet
-from symsafe.model.files import write_atomically
+from symsafe.model.files import read_bytes, write_atomically
 from symsafe.model.parameters import Constraint
 
 __all__ = [
@@ -183,11 +182,14 @@ class Certificate:
             raise InputError("resume", "a witness of another kind", what)
         return _read_tree(question, evidence["tree"]), known
 
-    def differences(self, problem: SafetyProblem | BanditArrays) -> list[str]:
+    def differences(
+        self, problem: SafetyProblem | BanditArrays, among: DataSet | None = None
+    ) -> list[str]:
         """Return in which respects the certificate speaks of something else than `problem`.
 
-        The tolerance is compared if both have one. An empty list means that the certificate is
-        about this very problem.
+        The tolerance is compared if both have one. A claim about a set of data distributions is
+        compared with `among`, by default the coverage of the problem. An empty list means that the
+        certificate is about this very problem.
         """
         found = self.document["problem"]
         if isinstance(problem, BanditArrays) and not isinstance(found["actions"], str):
@@ -196,6 +198,8 @@ class Certificate:
         keys = sorted(meant.keys() | found.keys())
         different = [key for key in keys if meant.get(key) != found.get(key)]
         claim = self.document["claim"]
+        if isinstance(problem, SafetyProblem):
+            different = self._differences_of_data(different, problem, among)
         asked = {"regret": problem.regret, "epsilon": problem.epsilon}
         if isinstance(problem, BanditArrays) or problem.is_ground:
             written = {key: _text(value) for key, value in asked.items() if value is not None}
@@ -207,6 +211,26 @@ class Certificate:
             for key, text in written.items()
             if key in claim and claim[key] != text
         ]
+
+    def _differences_of_data(
+        self, different: list[str], problem: SafetyProblem, among: DataSet | None
+    ) -> list[str]:
+        """Add what a claim says about other data than those of the problem."""
+        claim = self.document["claim"]
+        if "set" in claim:
+            if claim["kind"] != "nearest":  # where the problem's own data play no part
+                different = [key for key in different if key != "data"]
+            meant = among or problem.coverage or DataSet(problem.mdp)
+            if claim["set"] != _set(meant):
+                different = [*different, "set"]
+        elif among is not None:
+            different = [*different, "set"]
+        counts = problem.data.counts
+        if "counts" in claim and (
+            counts is None or claim["counts"] != _table(problem.mdp, [Fraction(n) for n in counts])
+        ):
+            different = [*different, "counts"]
+        return different
 
     def to_json(self) -> str:
         """Return the document as text: the same certificate gives the same bytes."""
@@ -240,17 +264,9 @@ class Certificate:
         CertificateRejected
             If the checker refuses it.
         """
+        text = read_bytes(path, checker.MAX_BYTES, "certificate")
         try:
-            if os.fspath(path) == "-":
-                text = sys.stdin.buffer.read(checker.MAX_BYTES + 1)
-            else:
-                with open(path, "rb") as file:
-                    text = file.read(checker.MAX_BYTES + 1)
             certificate = cls(cast("Mapping[str, Any]", checker.parse(text)))
-        except OSError as error:
-            raise InputError(
-                "certificate", os.fspath(path), f"a readable file ({error.strerror})"
-            ) from None
         except checker.Rejected as refusal:
             raise CertificateRejected(refusal.step, refusal.rule, refusal.reason) from None
         certificate.check()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import io
 import json
+import os
 import runpy
 import signal
 import sys
@@ -31,6 +34,7 @@ from symsafe.coverage import (
     repair,
 )
 from symsafe.display.report import report_html
+from symsafe.display.streams import Stream
 from symsafe.display.tables import (
     certificate_csv,
     certificate_latex,
@@ -60,8 +64,7 @@ from symsafe.model import (
     dumps_problem,
     load_problem,
 )
-from symsafe.model.arrays import load_arrays
-from symsafe.model.files import require_writable, write_atomically
+from symsafe.model.files import load_any, require_writable, write_atomically
 from symsafe.model.tables import shown
 from symsafe.profile import radius_profile
 from symsafe.robust import decide_all
@@ -154,7 +157,7 @@ def decide(
 
     Example: symsafe decide examples/chatbot.toml --certificate chatbot.cert.json
     """
-    _require_place(certificate)
+    _require_place(certificate, file)
     if confidence is not None:
         _decide_confidence(_load(file, at), confidence, time_limit, certificate, as_json)
     problem = _load_any(file, at)
@@ -195,7 +198,7 @@ def radius(
 
     Example: symsafe radius examples/frozenlake-uniform.toml --json
     """
-    _require_place(certificate)
+    _require_place(certificate, file)
     problem = _load_any(file, at)
     if isinstance(problem, SafetyProblem) and not problem.is_ground:
         _radius_curve(problem, time_limit, certificate, as_json)
@@ -235,14 +238,14 @@ def profile(
     """
     with _progress() as report:
         found = radius_profile(_load(file, at), time_limit=time_limit, report=report)
-    if certificates is not None:
-        found.save(certificates)
     rows = [[format_fraction(x) for x in (s.above, s.upto, s.radius)] for s in found.steps]
     if as_json:
         _print_json({"steps": rows, "stopped": found.stopped})
     else:
         for above, upto, height in rows:
             print(f"{above} < L <= {upto}: radius {height}")
+    if certificates is not None:
+        found.save(certificates)
     if found.stopped:
         print(f"stopped: {found.stopped}", file=sys.stderr)
     if found.stopped == "interrupted":
@@ -281,6 +284,7 @@ def sweep_files(
     Example: symsafe sweep examples/chatbot.toml --regret 1/2 --regret 1 --results chatbot.jsonl
     """
     varied = _assignments("--vary", vary, "NAME=V,V,..., such as r=1/2,1")
+    _require_other("--output", output, *files, *([] if results is None else [str(results)]))
     with _counter() as counted:
         table = sweep(
             {file: load_problem(file) for file in files},
@@ -294,7 +298,11 @@ def sweep_files(
             workers=workers,
             report=counted,
         )
-    _write(output, table.to_csv())
+    try:
+        _write(output, table.to_csv())
+    except InputError:
+        _write("-", table.to_csv())  # lest the answers are lost
+        raise
     if table.stopped:
         print("symsafe: interrupted; the answers so far are above", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED)
@@ -310,22 +318,36 @@ def check(
         str | None,
         typer.Option(metavar="FILE", help="Also require that it is about this problem."),
     ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="And about all data compatible with its counts."),
+    ] = None,
     at: At = None,
     as_json: Json = False,
 ) -> None:
     """Verify a certificate with the independent checker.
 
+    A claim about a set of data distributions is compared with the file's [coverage], by default all
+    of them, or with what --confidence says, as in `symsafe decide`.
+
     Example: symsafe check chatbot.cert.json --against examples/chatbot.toml
     """
     started = time.perf_counter()
+    if against is None:
+        for option, value in (("--at", at and at[0]), ("--confidence", confidence)):
+            if value:
+                raise InputError(option, value, "--against, as it is for the problem there")
     problem = None if against is None else _load_any(against, at)
+    among = None
+    if isinstance(problem, SafetyProblem) and confidence is not None:
+        among = confidence_set(problem.data, confidence)
     reason = None
     sentence = ""
     try:
         found = Certificate.load(certificate)
         sentence = found.check().sentence
         if problem is not None:
-            different = found.differences(problem)
+            different = found.differences(problem, among)
             if different:
                 reason = f"it is about another problem than {against}: {'; '.join(different)}"
     except CertificateRejected as refusal:
@@ -463,6 +485,10 @@ def matrix(
 
     Example: symsafe matrix examples/tight-bandit.toml --csv
     """
+    formats = {"--csv": as_csv, "--latex": as_latex, "--json": as_json}
+    given = [name for name, wanted in formats.items() if wanted]
+    if len(given) > 1:
+        raise InputError(given[1], f"also {given[0]}", "one format")
     problem = _load(file, at)
     found = safety_matrix(Question.of(problem))
     names = [f"{state}.{action}" for state, action in problem.mdp.pairs]
@@ -518,7 +544,7 @@ def theorem(
     if verify is None:
         known = ", ".join(known for known, entry in THEOREMS.items() if entry.sharp)
         raise InputError("sharp", name, f"a theorem with a stronger form: {known}")
-    _require_place(certificate)
+    _require_place(certificate, file)
     started = time.perf_counter()
     report = verify(_load(file, at))
     with _saved(report.certificate, certificate) as written:
@@ -542,8 +568,11 @@ def coverage(
         bool, typer.Option("--samples", help="Also find the fewest labelled samples to add.")
     ] = False,
     margin: Annotated[
-        str, typer.Option(help="By what share of epsilon the repaired data are on the safe side.")
-    ] = "1/1000",
+        str | None,
+        typer.Option(
+            help="By what share of epsilon repaired data are on the safe side; 1/1000 by default."
+        ),
+    ] = None,
     certificate: CertificateOut = None,
     time_limit: TimeLimit = None,
     at: At = None,
@@ -559,8 +588,11 @@ def coverage(
 
     Example: symsafe coverage examples/chatbot.toml --repair
     """
-    _require_place(certificate)
+    _require_place(certificate, file)
+    if margin is not None and not repair_data:
+        raise InputError("--margin", margin, "--repair, which it is for")
     problem = _load(file, at)
+    Question.of(problem).require_unregularised()
     started = time.perf_counter()
     fixed = added = None
     with Limits() as limits, _progress() as report:
@@ -572,11 +604,12 @@ def coverage(
             report=report,
         )
         if repair_data and not limits.interrupted:
-            fixed = repair(problem, margin=margin, time_limit=time_limit, report=report)
+            fixed = repair(problem, margin=margin or "1/1000", time_limit=time_limit, report=report)
         if samples and not limits.interrupted:
             added = fewest_samples(problem, time_limit=time_limit, report=report)
-    answer = next(answer for answer in (added, fixed, found) if answer is not None)
-    with _saved(answer.certificate, certificate) as written:
+    answers = [answer.certificate for answer in (added, fixed, found) if answer is not None]
+    last = next((known for known in answers if known is not None), None)
+    with _saved(last, certificate) as written:
         if as_json:
             record: dict[str, Any] = {
                 "critical_lower": format_fraction(found.lower),
@@ -717,7 +750,7 @@ def region(
 
     Example: symsafe region examples/rare-style.toml --json
     """
-    _require_place(certificate)
+    _require_place(certificate, file)
     problem = _load(file, at)
     with _region_progress() as report:
         found = region_of_problem(
@@ -774,7 +807,7 @@ def _decide_family(
             problem,
             engine=engine.value,
             time_limit=time_limit,
-            cell_limit=cell_limit or 20_000,
+            cell_limit=20_000 if cell_limit is None else cell_limit,
             report=report,
         )
     with _saved(found.certificate, out) as written:
@@ -901,6 +934,7 @@ def import_source(
 
     Example: symsafe import gymnasium:FrozenLake-v1 -o lake.toml --data policy
     """
+    _require_other("--output", output, source.partition(":")[2])
     mdp = read_source(source, discount=discount, initial=initial, reward=reward, rounding=rounding)
     problem = SafetyProblem(mdp, data_family(mdp, data), exact(regret, "--regret"))
     if epsilon is not None:
@@ -934,6 +968,7 @@ def export(
 
     Example: symsafe export examples/chatbot.toml --to smtlib -o chatbot.smt2
     """
+    _require_other("--output", output, file)
     if to == ExportFormat.smtlib:
         question = Question.of(_load(file, at))
         epsilon = question.problem.epsilon
@@ -960,6 +995,7 @@ def report(
 
     Example: symsafe report chatbot.cert.json -o chatbot.html
     """
+    _require_other("--output", output, certificate)
     found = Certificate.load(certificate)
     _write(output, report_html(found, "CERT.json" if certificate == "-" else certificate))
 
@@ -1005,45 +1041,70 @@ def main() -> NoReturn:
     """Run the command line; documented errors become one line and exit status 2."""
     # Batch systems send SIGTERM before they kill: it means the same as Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    output, notes = Stream.of(sys.stdout), Stream.of(sys.stderr)
+    sys.stdout, sys.stderr = output, notes
+    status = _run()
+    output.flush()
+    if output.failure is not None:  # so the status must not pass for a verdict
+        if output.failure.errno != errno.EPIPE:  # whoever closed a pipe has read enough
+            reason = output.failure.strerror
+            print(f"symsafe: standard output: {reason}", file=sys.stderr)
+        status = _BAD_INPUT
+    notes.flush()
+    raise SystemExit(status)
+
+
+def _run() -> int | str | None:
     try:
         app(standalone_mode=True)
+    except SystemExit as done:
+        return done.code
     except ProofFailed as error:
         print(f"symsafe: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        return 1
     except SymsafeError as error:
         print(f"symsafe: {error}", file=sys.stderr)
-        raise SystemExit(_UNKNOWN if isinstance(error, EngineError) else _BAD_INPUT) from None
+        return _UNKNOWN if isinstance(error, EngineError) else _BAD_INPUT
     except KeyboardInterrupt:
         print("symsafe: interrupted", file=sys.stderr)
-        raise SystemExit(_INTERRUPTED) from None
+        return _INTERRUPTED
     except MemoryError:
         print("symsafe: memory ran out before anything was proven", file=sys.stderr)
-        raise SystemExit(_UNKNOWN) from None
+        return _UNKNOWN
     except Exception as error:
         # Python's own exit status for a crash is 1, which here would mean unsafe.
         print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        raise SystemExit(_UNKNOWN) from None
-    raise SystemExit(0)
+        return _UNKNOWN
+    return 0
 
 
 def _load_any(file: str, at: list[str] | None) -> SafetyProblem | BanditArrays:
-    return load_arrays(file) or _load(file, at)
+    problem = load_any(file)
+    if isinstance(problem, SafetyProblem):
+        return _at(problem, at)
+    if at:
+        raise InputError("--at", at[0], "no values, as a bandit of arrays has no parameters")
+    return problem
 
 
 def _load(file: str, at: list[str] | None) -> SafetyProblem:
-    problem = load_problem(file)
-    if not at:
-        return problem
-    return problem.at(**_assignments("--at", at, "NAME=VALUE, such as r=1/2"))
+    return _at(load_problem(file), at)
+
+
+def _at(problem: SafetyProblem, given: list[str] | None) -> SafetyProblem:
+    values = _assignments("--at", given, "NAME=VALUE, such as r=1/2")
+    return problem.at(**values) if values else problem
 
 
 def _assignments(option: str, given: list[str] | None, expected: str) -> dict[str, str]:
-    values = {}
+    values: dict[str, str] = {}
     for assignment in given or []:
-        name, equals, value = assignment.partition("=")
-        if not equals or not name.strip():
+        name, equals, value = map(str.strip, assignment.partition("="))
+        if not equals or not name:
             raise InputError(option, assignment, expected)
-        values[name.strip()] = value.strip()
+        if name in values:
+            raise InputError(option, assignment, f"each name once; {name}={values[name]} is there")
+        values[name] = value
     return values
 
 
@@ -1142,12 +1203,22 @@ def _short(number: Fraction) -> str:
     return text if len(text) <= _SHORT else "..."
 
 
-def _require_place(certificate: Path | None) -> None:
+def _require_place(certificate: Path | None, *read: str) -> None:
     """Refuse before the work, not after it, where no certificate can be written."""
     if str(certificate) == "-":
         raise InputError("--certificate", "-", "a file: the answer goes to standard output")
     if certificate is not None:
-        require_writable(certificate)
+        _require_other("--certificate", str(certificate), *read)
+
+
+def _require_other(option: str, output: str, *read: str) -> None:
+    """Refuse an output that cannot be written, or that would take the place of an input."""
+    if output == "-":
+        return
+    place = require_writable(output)
+    for source in read:
+        if source != "-" and os.path.realpath(source) == str(place):
+            raise InputError(option, output, f"another file than {source}, which is read")
 
 
 @contextmanager
@@ -1165,10 +1236,13 @@ def _saved(certificate: Certificate | None, out: Path | None) -> Iterator[str | 
 
 
 def _write(output: str, text: str) -> None:
-    if output == "-":
-        print(text, end="")
-    else:
+    if output != "-":
         write_atomically(output, text)
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As in the file that it may become.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    print(text, end="")
 
 
 def _print_json(record: dict[str, Any]) -> None:

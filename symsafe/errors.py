@@ -26,8 +26,8 @@ class InputError(SymsafeError, ValueError):
     field : str
         Where: a path such as ``reward.s3.left``.
     value : object
-        What was found there. A `str` is shown as it is, anything else by `repr`;
-        long values are shortened.
+        What was found there. A `str` is shown without quotes, anything else by `repr`;
+        long values are shortened, control characters escaped.
     expected : str
         What would have been accepted.
 
@@ -52,7 +52,12 @@ class InputError(SymsafeError, ValueError):
             shown = f"a {type(value).__name__} too long to print"
         if len(shown) > _SHOWN_LENGTH:
             shown = f"{shown[:_SHOWN_LENGTH]}... ({len(shown)} characters)"
-        return f"{self.field}: found {shown}; expected {self.expected}"
+        return _printable(f"{self.field}: found {shown}; expected {self.expected}")
+
+
+def _printable(text: str) -> str:
+    """Escape what would move a terminal's cursor, start a new line or turn the writing round."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class UnsupportedError(SymsafeError, NotImplementedError):

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from os import PathLike
@@ -318,12 +318,10 @@ def _at(
 ) -> SafetyProblem:
     ground = problem.at(**point) if point else problem
     ground.require_ground()
-    return SafetyProblem(
-        ground.mdp,
-        ground.data,
-        ground.regret if regret is None else regret,
-        ground.epsilon if epsilon is None else epsilon,
-        ground.regularizer,
+    return replace(
+        ground,
+        regret=ground.regret if regret is None else regret,
+        epsilon=ground.epsilon if epsilon is None else epsilon,
     )
 
 
@@ -343,8 +341,11 @@ def _solve(task: _Task, key: str) -> Record:
         return record
     if task.certificates is not None and verdict.certificate is not None:
         path = str(Path(task.certificates) / f"{key}.json")
-        verdict.certificate.save(path)
-        record["certificate"] = path
+        try:
+            verdict.certificate.save(path)
+            record["certificate"] = path
+        except InputError as refusal:  # the answer is worth keeping
+            record["error"] = str(refusal)
     return record | {
         "regret": format_fraction(exact(task.problem.regret)),
         "epsilon": None if verdict.epsilon is None else format_fraction(verdict.epsilon),
@@ -416,6 +417,8 @@ def _read_results(path: str | PathLike[str]) -> dict[str, Record]:
     name = os.fspath(path)
     if not os.path.exists(name):
         return {}
+    if not os.path.isfile(name):
+        raise InputError("results", name, "a regular file, which can be read and added to")
     try:
         with open(name, encoding="utf-8", newline="\n") as file:
             text = file.read(MAX_RESULTS_BYTES + 1)

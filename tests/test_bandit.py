@@ -14,11 +14,11 @@ import pytest
 import second_checker
 from test_checker import certificate
 
-from symsafe import BanditArrays, Certificate, InputError, checker, decide, radius
+from symsafe import BanditArrays, Certificate, InputError, checker, decide, load_problem, radius
 from symsafe.certificate import bandit_certificate
 from symsafe.engine import bandit_core, bandit_tree
 from symsafe.engine.bandit import solve_bandit
-from symsafe.model.arrays import load_arrays
+from symsafe.model.files import load_any
 
 
 def random_bandit(seed: int, contexts: int = 4, largest: int = 6) -> BanditArrays:
@@ -520,8 +520,7 @@ def test_a_file_of_arrays_is_decided_and_its_certificate_is_bound_to_it(tmp_path
     lists = {k: getattr(bandit, k).tolist() for k in ("actions", "initial", "reward", "data")}
     path = tmp_path / "bandit.json"
     path.write_text(json.dumps({"format": "arrays", **lists, "regret": "1/2", "epsilon": "1/2"}))
-    loaded = load_arrays(path)
-    assert loaded is not None
+    loaded = load_any(path)
     verdict = decide(loaded)
     assert verdict.answer == "unsafe"
     assert verdict.certificate is not None
@@ -531,11 +530,32 @@ def test_a_file_of_arrays_is_decided_and_its_certificate_is_bound_to_it(tmp_path
     other = BanditArrays(loaded.actions, loaded.initial, loaded.reward, loaded.data + 1, "1/2")
     assert found.differences(other) == ["data"]
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # the mark that Windows puts there
-    marked = load_arrays(path)
-    assert marked is not None
-    assert found.differences(marked) == []
-    (tmp_path / "p.toml").write_text("[mdp]\n")
-    assert load_arrays(tmp_path / "p.toml") is None
+    assert found.differences(load_any(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"initial": [1], "actions": 2, "reward": [1, 0], "data": [1, 1]', None),
+        ('"initial": [1], "initial": [1]', "twice"),
+        ('"initial": [true]', "whole numbers"),
+        ('"initial": 1', "one number for each context"),
+    ],
+)
+def test_arrays_are_read_as_strictly_as_other_files(
+    text: str, found: str | None, tmp_path: Path
+) -> None:
+    """Keys once, in any order; no truth values for numbers; no number for a list."""
+    path = tmp_path / "bandit.json"
+    rest = "" if "actions" in text else ', "actions": 2, "reward": [1, 0], "data": [1, 1]'
+    path.write_text(f'{{{text}{rest}, "regret": 1, "format": "arrays"}}')
+    if found is None:
+        assert isinstance(load_any(path), BanditArrays)
+    else:
+        with pytest.raises(InputError, match=found):
+            load_any(path)
+    with pytest.raises(InputError, match="twice" if found == "twice" else "given by arrays"):
+        load_problem(path)
 
 
 def test_states_of_a_core_are_bounded_while_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:

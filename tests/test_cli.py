@@ -215,3 +215,129 @@ def test_ctrl_c_leaves_bounds_and_exits_130(hard: Path) -> None:
     assert process.returncode == 130, errors
     record = json.loads(output)
     assert Fraction(record["radius_lower"]) < Fraction(record["radius_upper"])
+
+
+def in_shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
+    """Run a line of bash in which $symsafe is the command."""
+    run = subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={**os.environ, **environment, "symsafe": " ".join(COMMAND)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("$symsafe decide safe.toml > /dev/full", 2, "standard output: No space left"),
+        ("$symsafe decide safe.toml 2> /dev/full", 0, ""),
+        ("$symsafe decide missing.toml 2> /dev/full", 2, ""),
+        ("($symsafe decide safe.toml; echo $? >&2) | true", 0, "2\n"),
+        ("$symsafe decide - <&-", 2, "file: found -"),
+        ("$symsafe check - <&-", 2, "certificate: found -"),
+    ],
+)
+def test_streams_that_fail_never_look_like_a_verdict(
+    line: str, status: int, said: str, tmp_path: Path
+) -> None:
+    """1 would be unsafe: an answer that cannot be printed is 2, notes that cannot are dropped."""
+    (tmp_path / "safe.toml").write_text(problems.text("tight-bandit-safe"))
+    code, _, notes = in_shell(line, tmp_path)
+    assert (code, said in notes) == (status, True), notes
+
+
+def test_a_problem_may_come_through_a_pipe(tmp_path: Path) -> None:
+    """It is read once: also where its beginning, here a penalty, is long gone at the end."""
+    text = "# " + "x" * 70_000 + "\n" + problems.text("chatbot-penalised")
+    (tmp_path / "long.toml").write_text(text)
+    code, answer, _ = in_shell("$symsafe decide long.toml", tmp_path)
+    assert in_shell("cat long.toml | $symsafe decide /dev/stdin", tmp_path)[:2] == (code, answer)
+    assert in_shell("$symsafe decide <(cat long.toml)", tmp_path)[:2] == (code, answer)
+
+
+def test_names_are_shown_in_any_encoding(tmp_path: Path) -> None:
+    """Escaped on a screen that lacks their letters, and as UTF-8 where a file is written."""
+    text = problems.text("tight-bandit").replace('"s"', '"\u65e5"')
+    text = text.replace("\ns = {", '\n"\u65e5" = {').replace("{ s =", '{ "\u65e5" =')
+    (tmp_path / "day.toml").write_text(text, encoding="utf-8")
+    shown = in_shell("$symsafe coverage day.toml", tmp_path, PYTHONIOENCODING="ascii")
+    assert shown[0] == 0
+    assert "safest \\u65e5: best" in shown[1]
+    line = "cp day.toml $'caf\\xe9.toml'; $symsafe sweep $'caf\\xe9.toml'"
+    code, table, _ = in_shell(line, tmp_path)
+    assert (code, "caf\\udce9.toml,radius,3/5" in table) == (0, True)
+
+
+def test_what_a_file_says_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    """Control characters are escaped, and an error stays one line."""
+    text = '[bandit]\nreward = "\\u001b]0;x\\u0007\\nsafe"\n[data]\n[safety]'
+    (tmp_path / "p.toml").write_text(text)
+    code, _, notes = in_shell("$symsafe decide p.toml", tmp_path)
+    assert code == 2
+    assert notes.count("\n") == 1
+    assert notes.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("decide tight.toml --certificate tight.toml", "--certificate"),
+        ("export tight.toml --to smtlib -o ./tight.toml", "--output"),
+        ("report tight.toml -o tight.toml", "--output"),
+        ("import npz:tight.toml -o tight.toml", "--output"),
+        ("sweep tight.toml -o tight.toml", "--output"),
+        ("sweep tight.toml --results r.jsonl -o r.jsonl", "--output"),
+        ("sweep tight.toml -o .", "file"),
+        ("sweep tight.toml --results /dev/full", "results"),
+        ("decide tight.toml --at r=1 --at r=2", "--at"),
+        ("matrix tight.toml --csv --json", "--json"),
+        ("coverage tight.toml --margin 1/2", "--margin"),
+        ("check c.json --at r=1", "--at"),
+        ("check c.json --confidence 1/2", "--confidence"),
+    ],
+)
+def test_options_that_contradict_are_refused_before_the_work(
+    line: str, option: str, tight: str, tmp_path: Path
+) -> None:
+    """No option is ignored, and no input is written over."""
+    before = Path(tight).read_text()
+    code, answer, notes = in_shell(f"$symsafe {line}", tmp_path)
+    assert (code, answer) == (2, "")
+    assert notes.startswith(f"symsafe: {option}: found")
+    assert Path(tight).read_text() == before
+
+
+def test_coverage_is_not_answered_for_another_problem(tmp_path: Path) -> None:
+    """A penalty is refused, as its critical epsilon is another."""
+    (tmp_path / "p.toml").write_text(problems.text("chatbot-penalised"))
+    code, answer, notes = in_shell("$symsafe coverage p.toml", tmp_path)
+    assert (code, answer) == (2, "")
+    assert "regularizer" in notes
+
+
+def test_a_claim_about_a_set_is_bound_to_the_set_meant(tmp_path: Path) -> None:
+    """The coverage of the file, all distributions, or those compatible with its counts."""
+    (tmp_path / "a.toml").write_text(problems.text("annotation"))
+    (tmp_path / "wide.toml").write_text(problems.text("annotation").partition("[coverage]")[0])
+    for line, status in (
+        ("coverage a.toml --certificate c.json", 0),
+        ("check c.json --against a.toml", 0),
+        ("check c.json --against wide.toml", 1),
+        ("check c.json --against a.toml --confidence 1/2", 1),
+        ("coverage a.toml --samples --certificate n.json", 0),
+        ("check n.json --against a.toml", 0),
+        ("decide a.toml --confidence 1/2 --certificate d.json", 1),
+        ("check d.json --against a.toml --confidence 1/2", 0),
+        ("check d.json --against a.toml --confidence 1/3", 1),
+        ("check d.json --against a.toml", 1),
+    ):
+        assert in_shell(f"$symsafe {line}", tmp_path)[0] == status, line
+    more = (tmp_path / "a.toml").read_text().replace("refuse = 2100", "refuse = 2101", 1)
+    (tmp_path / "more.toml").write_text(more)
+    code, _, notes = in_shell("$symsafe check n.json --against more.toml", tmp_path)
+    assert code == 1
+    assert "counts" in notes

@@ -36,9 +36,8 @@ from symsafe import (
     repair,
 )
 from symsafe.analysis.occupancy import occupancy_distribution
-from symsafe.model.arrays import load_arrays
 from symsafe.model.data_set import DataRow
-from symsafe.model.files import make_folder
+from symsafe.model.files import load_any, make_folder
 
 Document = dict[str, Any]
 
@@ -260,20 +259,22 @@ def test_files_of_arrays_that_are_none_are_refused(
     path = tmp_path / "bandit.json"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        load_arrays(path)
+        load_any(path)
     assert caught.value.field == (str(path) if found == "file" else found)
 
 
 def test_files_of_arrays_that_are_too_long_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And those that cannot be opened are left to the reader of problem files."""
+    """They may be longer than other files, but not of any length."""
     path = tmp_path / "bandit.json"
     path.write_bytes(b'{"format": "arrays", "actions": 2}')
-    monkeypatch.setattr("symsafe.model.arrays._MAX_BYTES", 10)
-    with pytest.raises(InputError, match="smaller file"):
-        load_arrays(path)
-    assert load_arrays(tmp_path / "missing.json") is None
+    monkeypatch.setattr("symsafe.model.files.MAX_BYTES", 10)
+    with pytest.raises(InputError, match="initial"):
+        load_any(path)
+    monkeypatch.setattr("symsafe.model.files._MAX_ARRAY_BYTES", 10)
+    with pytest.raises(InputError, match="more than 10 bytes"):
+        load_any(path)
 
 
 def test_a_folder_is_made_or_refused_by_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,25 @@ def test_the_command_prints_the_table(tmp_path: Path) -> None:
     assert run("--epsilon", "x").returncode == 2
     alone = radius(loads_problem(problems.text("tight-bandit")))
     assert str(alone.lower) in run().stdout
+
+
+def test_the_metric_of_a_problem_is_kept() -> None:
+    """At other regrets and tolerances, errors are measured as before."""
+    problem = loads_problem(problems.text("chatbot-rlhf"))
+    table = sweep(problem, regret=[problem.regret], epsilon=["1/20"], node_limit=1)
+    alone = decide(replace(problem, epsilon="1/20"), node_limit=1)
+    assert table.records[0]["radius_upper"] == str(alone.upper)
+
+
+def test_an_answer_is_kept_where_its_certificate_cannot_be_written(tmp_path: Path) -> None:
+    """With the reason as its error; the sweep goes on."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    problem = loads_problem(problems.text("tight-bandit"))
+    for record in sweep(problem, certificates=folder).records:
+        Path(record["certificate"]).unlink()
+        Path(record["certificate"]).mkdir()
+    (record,) = sweep(problem, certificates=folder).records
+    assert record["radius_lower"] == "3/50"
+    assert record["certificate"] is None
+    assert "a writable file" in record["error"]

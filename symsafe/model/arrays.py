@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -19,13 +16,11 @@ from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP
 from symsafe.model.problem import SafetyProblem
 
-__all__ = ["BanditArrays", "load_arrays"]
+__all__ = ["BanditArrays"]
 
 Ints = NDArray[np.int64]
 
 _LARGEST = 2**62
-_MAX_BYTES = 256 * 2**20
-_OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"format"\s*:\s*"arrays"')
 _FIELDS = ("format", "actions", "initial", "reward", "data", "regret", "epsilon")
 
 
@@ -63,6 +58,8 @@ class BanditArrays:
     def __post_init__(self) -> None:
         initial = _integers(self.initial, "initial")
         actions = _integers(self.actions, "actions")
+        if initial.ndim == 0:
+            raise InputError("initial", int(initial), "a list, one number for each context")
         if actions.ndim == 0:
             actions = np.full(len(initial), actions)
         if actions.shape != initial.shape or not len(initial):
@@ -98,7 +95,7 @@ class BanditArrays:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> BanditArrays:
-        """Return the bandit that a JSON document with ``"format": "arrays"`` describes.
+        """Return the bandit that a document with ``"format": "arrays"`` and no ``mdp`` describes.
 
         Raises
         ------
@@ -136,36 +133,10 @@ def _integers(value: Sequence[int] | Ints, field: str) -> Ints:
         array = np.asarray(value)
     except (ValueError, OverflowError):
         array = np.empty(0)
+    if isinstance(value, list | tuple) and bool in set(map(type, value)):
+        array = np.empty(0)  # which numpy would take for 0 and 1
     if array.dtype.kind not in "iu" or array.ndim > 1:
         raise InputError(field, str(value)[:60], "a list of whole numbers below 2**62")
     if array.size and int(array.max()) >= _LARGEST:
         raise InputError(field, int(array.max()), "whole numbers below 2**62")
     return array.astype(np.int64)
-
-
-def load_arrays(path: str | PathLike[str]) -> BanditArrays | None:
-    """Read a problem given by arrays; return None if the file is something else.
-
-    Such a file is JSON and begins with ``{"format": "arrays",``.
-
-    Raises
-    ------
-    InputError
-        If it begins so but cannot be read, or its content is no valid bandit.
-    """
-    source = fspath(path)
-    try:
-        with open(source, "rb") as file:
-            if _OPENING.match(file.read(100)) is None:
-                return None
-            file.seek(0)
-            content = file.read(_MAX_BYTES + 1)
-    except (OSError, ValueError):
-        return None  # the reader of problem files says what is wrong
-    if len(content) > _MAX_BYTES:
-        raise InputError(source, f"more than {_MAX_BYTES} bytes", "a smaller file")
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(source, str(error)[:60], "JSON text") from None
-    return BanditArrays.from_document(document)

@@ -43,7 +43,12 @@ shape S×A×S, or a list of ``[state, action, successor, probability]`` with ind
 ``reward`` (S×A), ``initial`` (a list of S numbers or the name of a state), ``discount``, and
 optionally ``states`` and ``actions``; ``data`` is a list of shape S×A or ``"uniform"``.
 
-A file is at most 64 MiB, nested at most 32 deep. Unknown and repeated keys are refused.
+With the same ``format`` and no table ``mdp`` the file is a contextual bandit of any size, as
+`BanditArrays` reads it: lists of whole numbers ``actions``, ``initial``, ``reward`` and ``data``,
+with ``regret`` and optionally ``epsilon``.
+
+A file is at most 64 MiB (256 MiB if it is JSON that begins with ``"format": "arrays"``), nested at
+most 32 deep. Unknown and repeated keys are refused.
 """
 
 from __future__ import annotations
@@ -69,6 +74,7 @@ import tomli_w
 
 from symsafe.errors import InputError
 from symsafe.exact import Number, entry, exact, format_fraction
+from symsafe.model.arrays import BanditArrays
 from symsafe.model.data import DataDistribution
 from symsafe.model.data_set import DataSet
 from symsafe.model.mdp import MDP
@@ -81,15 +87,19 @@ from symsafe.model.tables import read_list, read_table, require_known, shown
 __all__ = [
     "csv_text",
     "dumps_problem",
+    "load_any",
     "load_problem",
     "loads_problem",
     "make_folder",
+    "read_bytes",
     "require_writable",
     "save_problem",
     "write_atomically",
 ]
 
 MAX_BYTES = 64 * 2**20
+_MAX_ARRAY_BYTES = 256 * 2**20
+_OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"format"\s*:\s*"arrays"')
 MAX_NESTING = 32
 _ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 # The time that tomllib takes for a dotted key grows with the square of its dots.
@@ -139,18 +149,40 @@ def load_problem(path: str | PathLike[str]) -> SafetyProblem:
     InputError
         If the file cannot be read, is no TOML or JSON, or does not hold a valid problem.
     """
-    source = os.fspath(path)
-    try:
-        if source == "-":
-            source, content = "standard input", sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with open(source, "rb") as file:
-                content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError("file", source, f"a readable file ({reason})") from None
-    if len(content) > MAX_BYTES:
-        raise _too_long(source)
+    source, document = _load_document(path)
+    if _is_bandit_of_arrays(document):
+        what = "a problem with names; arrays of integers are for `decide` and `radius` alone"
+        raise InputError(source, "a bandit given by arrays", what)
+    return _read_problem(document, source)
+
+
+def load_any(path: str | PathLike[str]) -> SafetyProblem | BanditArrays:
+    """Read a problem file as `load_problem` does, or a bandit that is given by arrays.
+
+    Raises
+    ------
+    InputError
+        As `load_problem` and `BanditArrays` do.
+    """
+    source, document = _load_document(path)
+    if _is_bandit_of_arrays(document):
+        return BanditArrays.from_document(read_table(document, source))
+    return _read_problem(document, source)
+
+
+def _is_bandit_of_arrays(document: object) -> bool:
+    if not isinstance(document, dict) or document.get("format") != "arrays":
+        return False
+    return "mdp" not in document and "bandit" not in document
+
+
+def _load_document(path: str | PathLike[str]) -> tuple[str, object]:
+    """Return what a file is called in messages, and what it holds."""
+    content = read_bytes(path, _MAX_ARRAY_BYTES, "file")
+    source = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    limit = _MAX_ARRAY_BYTES if _OPENING.match(content) else MAX_BYTES
+    if len(content) > limit:
+        raise _too_long(source, limit)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -159,7 +191,37 @@ def load_problem(path: str | PathLike[str]) -> SafetyProblem:
     suffix = os.path.splitext(source)[1].lower().removeprefix(".")
     if suffix not in _FORMATS:
         suffix = "json" if text.lstrip().startswith("{") else "toml"
-    return loads_problem(text, suffix, source)
+    return source, _parse(text, suffix, source)
+
+
+def _parse(text: str, format: str, source: str) -> object:
+    try:
+        return _parse_json(text, source) if format == "json" else _parse_toml(text, source)
+    except RecursionError:
+        raise _too_deep(source) from None
+
+
+def read_bytes(path: str | PathLike[str], limit: int, field: str) -> bytes:
+    """Return what is in a file, or ``"-"`` for standard input: one byte beyond the limit at most.
+
+    It is opened and read once, as it may be a pipe.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; with this field.
+    """
+    source = os.fspath(path)
+    try:
+        if source != "-":
+            with open(source, "rb") as file:
+                return file.read(limit + 1)
+        if sys.stdin is None:  # closed by the shell
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return sys.stdin.buffer.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(field, source, f"a readable file ({reason})") from None
 
 
 def loads_problem(text: str, format: str = "toml", source: str = "<text>") -> SafetyProblem:
@@ -194,13 +256,8 @@ def loads_problem(text: str, format: str = "toml", source: str = "<text>") -> Sa
     if not isinstance(text, str):
         raise InputError("text", text, "a str")
     if len(text) > MAX_BYTES:
-        raise _too_long(source)
-    try:
-        document = _parse_json(text, source) if format == "json" else _parse_toml(text, source)
-    except RecursionError:
-        raise _too_deep(source) from None
-    _limit(document, source)
-    return _read_problem(read_table(document, source))
+        raise _too_long(source, MAX_BYTES)
+    return _read_problem(_parse(text, format, source), source)
 
 
 def dumps_problem(problem: SafetyProblem, format: str = "toml") -> str:
@@ -316,10 +373,10 @@ def require_writable(path: str | PathLike[str]) -> Path:
             code = errno.EISDIR
         elif not target.parent.is_dir():
             code = errno.ENOENT
-        elif not target.exists():
-            code = 0 if os.access(target.parent, os.W_OK) else errno.EACCES
-        elif not target.stat().st_mode & _ANYBODY_WRITES:
+        elif target.exists() and not target.stat().st_mode & _ANYBODY_WRITES:
             code = errno.EACCES
+        elif target.is_file() or not target.exists():  # what is complete is moved there
+            code = 0 if os.access(target.parent, os.W_OK) else errno.EACCES
         if code:
             raise OSError(code, os.strerror(code))
     except (OSError, ValueError) as error:
@@ -337,7 +394,8 @@ def write_atomically(path: str | PathLike[str], text: str | bytes) -> None:
     InputError
         If the file cannot be written.
     """
-    content = text.encode("utf-8") if isinstance(text, str) else text
+    # Python stands for a byte of a file's name that is no UTF-8 by half of a surrogate pair.
+    content = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text
     target = require_writable(path)
     try:
         temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
@@ -365,8 +423,8 @@ def _require_format(format: object) -> None:
         raise InputError("format", format, "toml or json")
 
 
-def _too_long(source: str) -> InputError:
-    return InputError(source, f"more than {MAX_BYTES} bytes", "at most 64 MiB")
+def _too_long(source: str, limit: int) -> InputError:
+    return InputError(source, f"more than {limit} bytes", f"at most {limit // 2**20} MiB")
 
 
 def _too_deep(source: str) -> InputError:
@@ -403,14 +461,22 @@ def _parse_json(text: str, source: str) -> object:
             found[key] = value
         return found
 
-    try:
+    def read(parse_int: Callable[[str], object] | None) -> object:
         return json.loads(
             text,
             object_pairs_hook=table,
             parse_float=_read_decimal,
-            parse_int=_read_integer,
+            parse_int=cast(Any, parse_int),
             parse_constant=_Refused,
         )
+
+    try:
+        try:
+            return read(None)
+        except (json.JSONDecodeError, InputError):
+            raise
+        except ValueError:  # an integer of more digits than Python reads; this is twice as slow
+            return read(_read_integer)
     except json.JSONDecodeError as error:
         found = f"{error.msg} (at line {error.lineno}, column {error.colno})"
         raise InputError(source, found, "valid JSON") from None
@@ -446,7 +512,9 @@ def _limit(document: object, source: str) -> None:
         raise _too_deep(source)
 
 
-def _read_problem(file: Mapping[str, object]) -> SafetyProblem:
+def _read_problem(document: object, source: str) -> SafetyProblem:
+    _limit(document, source)
+    file = read_table(document, source)
     _require_keys(file, (), _FILE_KEYS, ("safety",))
     if "counts" not in file:
         _require_keys(file, (), _FILE_KEYS, ("data",))
