@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,6 +58,7 @@ from symsafe.model import (
 from symsafe.model.data_set import DataSet
 from symsafe.model.files import read_bytes, write_atomically
 from symsafe.model.parameters import Constraint
+from symsafe.model.tables import read_path, require_instance
 
 __all__ = [
     "Certificate",
@@ -191,6 +191,8 @@ class Certificate:
         compared with `among`, by default the coverage of the problem. An empty list means that the
         certificate is about this very problem.
         """
+        kinds = SafetyProblem | BanditArrays
+        require_instance(problem, kinds, "problem", "a SafetyProblem or BanditArrays")
         found = self.document["problem"]
         if isinstance(problem, BanditArrays) and not isinstance(found["actions"], str):
             problem = problem.problem()
@@ -248,10 +250,10 @@ class Certificate:
 
         The same certificate gives the same bytes.
         """
-        content = self.to_json().encode("utf-8")
-        if os.fspath(path).endswith(".gz"):
+        name, content = read_path(path), self.to_json().encode("utf-8")
+        if name.endswith(".gz"):
             content = gzip.compress(content, mtime=0)
-        write_atomically(path, content)
+        write_atomically(name, content)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Certificate:

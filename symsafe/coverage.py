@@ -24,7 +24,8 @@ from symsafe.engine.tree import Progress
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import MDP, DataDistribution, SafetyProblem
-from symsafe.model.data_set import DataSet
+from symsafe.model.data_set import DataSet, require_set
+from symsafe.model.problem import require_tolerance
 from symsafe.verdict import decide
 
 __all__ = [
@@ -194,7 +195,7 @@ def critical_epsilon(
     (Fraction(1, 3), (Fraction(1, 3), Fraction(1, 3), Fraction(1, 3)))
     """
     problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), exact(regret, "regret"))
-    possible = _require_set(mdp, among)
+    possible = _possible(mdp, among)
     with Limits(time_limit) as limits:
         question = Question.of(problem)
         found = highest_radius(question, possible, limits, report)
@@ -261,12 +262,11 @@ def repair(
     >>> repair(SafetyProblem(mdp, data, regret=1, epsilon="1/4")).distance
     Fraction(3, 20)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which the data have to be safe")
-    extra, epsilon = exact(margin, "margin"), exact(problem.epsilon)
+    epsilon = exact(require_tolerance(problem, "the data have to be safe"), "epsilon")
+    extra = exact(margin, "margin")
     if extra <= 0:
         raise InputError("margin", format_fraction(extra), "a number above 0")
-    possible = _require_set(problem.mdp, problem.coverage if among is None else among)
+    possible = _possible(problem.mdp, problem.coverage if among is None else among)
     with Limits(time_limit) as limits:
         question = Question.of(problem)
         scale = question.reward_range
@@ -335,12 +335,10 @@ def fewest_samples(
     >>> found.lower, found.samples
     (21, (0, 21))
     """
-    counts = problem.data.counts
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which the data have to be safe")
+    epsilon = exact(require_tolerance(problem, "the data have to be safe"), "epsilon")
+    counts, everything = problem.data.counts, DataSet(problem.mdp)
     if counts is None:
         raise InputError("data", "no counts", "the number of samples at each pair, as counts")
-    epsilon, everything = exact(problem.epsilon), DataSet(problem.mdp)
     with Limits(time_limit) as limits:
         question = Question.of(problem)
         best = highest_radius(question, everything, limits, report)
@@ -369,9 +367,8 @@ def fewest_samples(
         )
 
 
-def _require_set(mdp: MDP, among: DataSet | None) -> DataSet:
+def _possible(mdp: MDP, among: DataSet | None) -> DataSet:
     if among is None:
         return DataSet(mdp)
-    if among.mdp != mdp:
-        raise InputError("set", "one of another MDP", "a set of distributions of this MDP")
+    require_set(among, mdp)
     return among

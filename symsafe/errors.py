@@ -9,6 +9,7 @@ __all__ = [
     "ProofFailed",
     "SymsafeError",
     "UnsupportedError",
+    "printed",
 ]
 
 _SHOWN_LENGTH = 80
@@ -46,10 +47,7 @@ class InputError(SymsafeError, ValueError):
 
     def __str__(self) -> str:
         value = self.value
-        try:
-            shown = value if isinstance(value, str) else repr(value)
-        except ValueError:  # Python does not print integers of more than some thousand digits
-            shown = f"a {type(value).__name__} too long to print"
+        shown = value if isinstance(value, str) else printed(value)
         if len(shown) > _SHOWN_LENGTH:
             shown = f"{shown[:_SHOWN_LENGTH]}... ({len(shown)} characters)"
         return _printable(f"{self.field}: found {shown}; expected {self.expected}")
@@ -58,6 +56,14 @@ class InputError(SymsafeError, ValueError):
 def _printable(text: str) -> str:
     """Escape what would move a terminal's cursor, start a new line or turn the writing round."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printed(value: object) -> str:
+    """Return `repr` of a value, or what it is: Python prints no integers of thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} too long to print"
 
 
 class UnsupportedError(SymsafeError, NotImplementedError):

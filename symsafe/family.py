@@ -20,8 +20,9 @@ from symsafe.engine.parametric.smt import decide_family_by_smt
 from symsafe.engine.parametric.subdivision import RegionProgress, Subdivision
 from symsafe.engine.parametric.vertices import is_affine_in_data, vertices
 from symsafe.errors import InputError
-from symsafe.exact import Number, exact
+from symsafe.exact import Number, exact, format_fraction
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_problem, require_tolerance
 from symsafe.verdict import Verdict, decide, radius
 
 __all__ = [
@@ -196,8 +197,8 @@ def region(
     """
     share = _TARGET if target is None else exact(target, "target")
     if not 0 < share <= 1:
-        raise InputError("target", str(target), "a share in (0, 1]")
-    with Limits(time_limit, cell_limit) as limits:
+        raise InputError("target", format_fraction(share), "a share in (0, 1]")
+    with Limits(time_limit, cell_limit, counted="cell_limit") as limits:
         subdivision = _subdivision(problem, limits, half_open=True)
         if target is None and len(subdivision.root.box) == 1:
             share = Fraction(1)
@@ -246,7 +247,8 @@ def forall_safe(
     if engine not in ("auto", "tree", "smt"):
         raise InputError("engine", engine, "one of auto, tree, smt")
     if engine == "smt":
-        with Limits(time_limit) as limits:
+        with Limits(time_limit, cell_limit, counted="cell_limit") as limits:
+            _require_family(problem)
             require_well_formed(problem, limits)
             return _by_smt(problem, limits, None)
     found = _for_all(problem, "safe", engine, time_limit, cell_limit, report)
@@ -281,7 +283,7 @@ def _for_all(
     report: Callable[[RegionProgress], None] | None,
 ) -> FamilyVerdict:
     other: Literal["safe", "unsafe"] = "unsafe" if hoped == "safe" else "safe"
-    with Limits(time_limit, cell_limit) as limits:
+    with Limits(time_limit, cell_limit, counted="cell_limit") as limits:
         subdivision = _subdivision(problem, limits)
         if engine == "auto" and is_affine_in_data(problem):
             found = _by_vertices(problem, limits)
@@ -389,6 +391,7 @@ def radius_curve(problem: SafetyProblem, *, time_limit: float | None = None) -> 
     1/10 1/2 p
     1/2 9/10 -p + 1
     """
+    require_problem(problem)
     space = problem.mdp.parameters
     if len(space.names) != 1 or space.constraints:
         raise InputError("parameters", repr(space), "one parameter, without constraints")
@@ -457,11 +460,15 @@ def _by_smt(problem: SafetyProblem, limits: Limits, before: FamilyVerdict | None
 
 
 def _subdivision(problem: SafetyProblem, limits: Limits, *, half_open: bool = False) -> Subdivision:
+    _require_family(problem)
+    return Subdivision(problem, require_well_formed(problem, limits), half_open)
+
+
+def _require_family(problem: SafetyProblem) -> None:
+    require_problem(problem)
     if not problem.mdp.parameters.names:
         raise InputError("parameters", "none", "a problem with parameters")
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    return Subdivision(problem, require_well_formed(problem, limits), half_open)
+    require_tolerance(problem, "to decide")
 
 
 def _by_vertices(problem: SafetyProblem, limits: Limits) -> FamilyVerdict | None:

@@ -22,6 +22,7 @@ from symsafe.errors import CertificateRejected, InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
 from symsafe.model.files import make_folder
+from symsafe.model.tables import read_whole
 from symsafe.verdict import radius
 
 __all__ = ["ProfileStep", "RadiusProfile", "radius_profile", "regret_gap"]
@@ -91,7 +92,8 @@ class RadiusProfile:
             if step.above < asked <= step.upto:
                 return step.radius
         end = self.steps[-1].upto if self.steps else Fraction(0)
-        raise InputError("regret", format_fraction(asked), f"a number in (0, {end}]")
+        expected = f"a number in (0, {format_fraction(end)}]"
+        raise InputError("regret", format_fraction(asked), expected)
 
     def check(self) -> None:
         """Verify every certificate, that each says what its step needs, and that steps are joined.
@@ -187,8 +189,8 @@ def radius_profile(
     >>> profile.at("1/2")
     Fraction(3, 50)
     """
-    if max_steps is not None and max_steps < 1:
-        raise InputError("max_steps", max_steps, "a positive whole number")
+    if max_steps is not None:
+        max_steps = read_whole(max_steps, "max_steps")
     with Limits(time_limit) as limits:
         question = Question.of(problem)
         question.require_unregularised()

@@ -12,10 +12,10 @@ from symsafe.engine.every import decide_every
 from symsafe.engine.limits import Limits
 from symsafe.engine.question import Question
 from symsafe.engine.tree import Progress
-from symsafe.errors import InputError
 from symsafe.exact import exact
 from symsafe.model import DataDistribution, SafetyProblem
-from symsafe.model.data_set import DataSet
+from symsafe.model.data_set import DataSet, require_set
+from symsafe.model.problem import require_tolerance
 
 __all__ = ["RobustVerdict", "decide_all"]
 
@@ -96,12 +96,9 @@ def decide_all(
     >>> decide_all(problem, confidence_set(data, "999999/1000000"))
     RobustVerdict(unsafe)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-    if not isinstance(among, DataSet) or among.mdp != problem.mdp:
-        raise InputError("set", among, "a DataSet of this MDP")
-    epsilon = exact(problem.epsilon)
-    with Limits(time_limit, cell_limit) as limits:
+    epsilon = exact(require_tolerance(problem, "to decide"), "epsilon")
+    require_set(among, problem.mdp)
+    with Limits(time_limit, cell_limit, counted="cell_limit") as limits:
         question = Question.of(problem)
         found = decide_every(question, among, epsilon, limits, report)
         answer: Literal["safe", "unsafe", "unknown"] = "unknown"

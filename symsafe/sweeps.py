@@ -26,6 +26,7 @@ from symsafe.errors import EngineError, InputError, SymsafeError, UnsupportedErr
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem, dumps_problem
 from symsafe.model.files import csv_text, make_folder, write_atomically
+from symsafe.model.tables import read_list, read_path, read_table, require_instance, shown
 from symsafe.verdict import Verdict, decide, radius
 
 __all__ = ["SweepTable", "sweep"]
@@ -220,12 +221,11 @@ def sweep(
     >>> [(record["parameters"]["r"], record["radius_lower"]) for record in table.records]
     [('1/2', '19/50'), ('1', '6/25')]
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InputError("workers", workers, "a whole number of at least 1")
-    folder = None if certificates is None else os.fspath(certificates)
+    limits = Limits(time_limit, node_limit, workers)
+    folder = None if certificates is None else read_path(certificates, "certificates")
     if folder is not None:
         make_folder(folder, "certificates")
-    tasks = list(_tasks(problems, epsilon, regret, parameters, time_limit, node_limit, folder))
+    tasks = list(_tasks(problems, epsilon, regret, parameters, limits, folder))
     keys = [task.key for task in tasks]
     found = {} if results is None else _read_results(results)
     waiting = {key: task for key, task in zip(keys, tasks, strict=True) if key not in found}
@@ -242,14 +242,15 @@ def sweep(
 
     if executor is not None:
         stopped = _in_parallel(executor, waiting, done)
-    elif workers == 1:
+    elif limits.workers == 1:
         stopped = _in_series(waiting, done)
     else:
         # Not by fork: a copy of a process with running threads may hang.
         context = multiprocessing.get_context("spawn")
+        count = min(limits.workers, max(1, len(waiting)))
         give_up = partial(_end_children, multiprocessing.active_children())
         with concurrent.futures.ProcessPoolExecutor(
-            min(workers, max(1, len(waiting))), mp_context=context, initializer=_leave_interrupts
+            count, mp_context=context, initializer=_leave_interrupts
         ) as pool:
             stopped = _in_parallel(pool, waiting, done, give_up)
     # The same question may stand under several names.
@@ -266,25 +267,26 @@ def _tasks(
     epsilon: Sequence[object],
     regret: Sequence[object],
     parameters: Mapping[str, Sequence[object]] | None,
-    time_limit: float | None,
-    node_limit: int | None,
+    limits: Limits,
     folder: str | None,
 ) -> Iterator[_Task]:
     named = {"problem": problems} if isinstance(problems, SafetyProblem) else problems
     if not isinstance(named, Mapping) or not named:
         raise InputError("problems", problems, "a SafetyProblem, or names of at least one")
-    tolerances = _numbers(epsilon, "epsilon") or [None]
-    regrets = _numbers(regret, "regret") or [None]
+    read_table(named, "problems")
+    tolerances: list[Fraction | None] = [*_numbers(epsilon, "epsilon")] or [None]
+    regrets: list[Fraction | None] = [*_numbers(regret, "regret")] or [None]
     values = {
-        name: [exact(x, f"parameters.{name}[{i}]") for i, x in enumerate(listed)]
-        for name, listed in (parameters or {}).items()
+        name: _numbers(listed, f"parameters.{name}")
+        for name, listed in read_table(
+            {} if parameters is None else parameters, "parameters"
+        ).items()
     }
     for name, listed in values.items():
         if not listed:
             raise InputError(f"parameters.{name}", "no values", "at least one")
     for name, problem in named.items():
-        if not isinstance(problem, SafetyProblem):
-            raise InputError(f"problems.{name}", problem, "a SafetyProblem")
+        require_instance(problem, SafetyProblem, f"problems.{name}", "a SafetyProblem")
         for combination in itertools.product(*values.values()):
             point = dict(zip(values, combination, strict=True))
             for level, tolerance in itertools.product(regrets, tolerances):
@@ -294,20 +296,21 @@ def _tasks(
                 except SymsafeError as refusal:
                     error = str(refusal)
                 yield _Task(
-                    name=str(name),
+                    name=name,
                     parameters={key: format_fraction(x) for key, x in point.items()},
-                    regret=str(problem.regret if level is None else format_fraction(level)),
+                    regret=shown(problem.regret if level is None else level),
                     epsilon=None if tolerance is None else format_fraction(tolerance),
                     problem=asked,
                     error=error,
-                    time_limit=time_limit,
-                    node_limit=node_limit,
+                    time_limit=limits.seconds,
+                    node_limit=limits.nodes,
                     certificates=folder,
                 )
 
 
-def _numbers(given: Sequence[object], field: str) -> list[Fraction | None]:
-    return [exact(x, f"{field}[{i}]") for i, x in enumerate(given)]
+def _numbers(given: object, field: str) -> list[Fraction]:
+    listed = read_list(given, field, "a list of numbers, of a single one as well")
+    return [exact(x, f"{field}[{i}]") for i, x in enumerate(listed)]
 
 
 def _at(
@@ -414,15 +417,15 @@ def _leave_interrupts() -> None:
 
 def _read_results(path: str | PathLike[str]) -> dict[str, Record]:
     """Return the answers of a results file, from which a line that a kill cut off is removed."""
-    name = os.fspath(path)
-    if not os.path.exists(name):
-        return {}
-    if not os.path.isfile(name):
+    name = read_path(path, "results")
+    if os.path.exists(name) and not os.path.isfile(name):
         raise InputError("results", name, "a regular file, which can be read and added to")
     try:
         with open(name, encoding="utf-8", newline="\n") as file:
             text = file.read(MAX_RESULTS_BYTES + 1)
-    except (OSError, UnicodeDecodeError) as error:
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("results", name, f"a readable file ({reason})") from None
     if len(text) > MAX_RESULTS_BYTES:

@@ -34,6 +34,7 @@ from symsafe.engine.witness import cheapest_witness
 from symsafe.errors import CertificateRejected, InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import BanditArrays, SafetyProblem
+from symsafe.model.tables import require_instance
 
 __all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
 
@@ -147,7 +148,7 @@ def decide(
         its ``unsafe`` is certified, its ``safe`` is only z3's word (`Verdict.rests_on`).
         ``"auto"`` is the tree.
     time_limit : float, optional
-        Seconds, after which the answer may be unknown.
+        Seconds, after which the answer may be unknown; infinity is no limit.
     node_limit : int, optional
         Limit on the nodes of the policy tree.
     workers : int, default 1
@@ -189,10 +190,11 @@ def decide(
     >>> decide(SafetyProblem(mdp, data, regret="3/5", epsilon="1/20")).answer
     'safe'
     """
+    _require_problem(problem)
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
     limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
-    return _answer(problem, engine, limits, report, exact(problem.epsilon), resume)
+    return _answer(problem, engine, limits, report, exact(problem.epsilon, "epsilon"), resume)
 
 
 def radius(
@@ -232,8 +234,14 @@ def radius(
     >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
     Fraction(3, 50)
     """
+    _require_problem(problem)
     limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
     return _answer(problem, engine, limits, report, None, resume)
+
+
+def _require_problem(value: object) -> None:
+    kinds = SafetyProblem | BanditArrays
+    require_instance(value, kinds, "problem", "a SafetyProblem or BanditArrays")
 
 
 def _answer(
@@ -247,6 +255,8 @@ def _answer(
     """Answer `decide` at the tolerance `asked`, or `radius` if it is None."""
     if engine not in _ENGINES:
         raise InputError("engine", engine, f"one of {', '.join(_ENGINES)}")
+    if resume is not None:
+        require_instance(resume, Certificate, "resume", "a Certificate, as Certificate.load reads")
     if isinstance(problem, BanditArrays):
         if engine == "auto" and len(problem.reward) > _SMALL:
             if resume is not None:

@@ -539,7 +539,7 @@ def test_a_file_of_arrays_is_decided_and_its_certificate_is_bound_to_it(tmp_path
         ('"initial": [1], "actions": 2, "reward": [1, 0], "data": [1, 1]', None),
         ('"initial": [1], "initial": [1]', "twice"),
         ('"initial": [true]', "whole numbers"),
-        ('"initial": 1', "one number for each context"),
+        ('"initial": 1', "a list of whole numbers"),
     ],
 )
 def test_arrays_are_read_as_strictly_as_other_files(

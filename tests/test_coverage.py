@@ -382,7 +382,7 @@ def test_bad_sets_and_margins_are_refused() -> None:
         (lambda: DataSet.mixture([]), "members"),
         (lambda: DataSet(mdp, (), ()), "set"),
         (lambda: DataSet(mdp, (), (DataDistribution.uniform(other),)), "set"),
-        (lambda: critical_epsilon(mdp, 1, among=DataSet(other)), "set"),
+        (lambda: critical_epsilon(mdp, 1, among=DataSet(other)), "among"),
         (lambda: critical_epsilon(mdp, "x"), "regret"),
         (lambda: repair(problem, margin=0), "margin"),
         (lambda: repair(replace(problem, epsilon=None)), "epsilon"),

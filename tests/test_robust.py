@@ -301,8 +301,8 @@ def test_bad_levels_sets_and_data_are_refused() -> None:
         (lambda: confidence_set(problem.data, 0.95), "confidence"),
         (lambda: confidence_set(DataDistribution.uniform(other), "1/2"), "data"),
         (lambda: decide_all(replace(problem, epsilon=None), among), "epsilon"),
-        (lambda: decide_all(problem, DataSet(other)), "set"),
-        (lambda: decide_all(problem, among, cell_limit=0), "node_limit"),
+        (lambda: decide_all(problem, DataSet(other)), "among"),
+        (lambda: decide_all(problem, among, cell_limit=0), "cell_limit"),
     ]
     for attempt, field in attempts:
         with pytest.raises(InputError) as caught:

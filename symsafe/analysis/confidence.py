@@ -15,6 +15,7 @@ from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import DataDistribution
 from symsafe.model.data_set import DataRow, DataSet
+from symsafe.model.tables import require_instance
 
 __all__ = ["confidence_set"]
 
@@ -49,6 +50,7 @@ def confidence_set(data: DataDistribution, level: object) -> DataSet:
     {0: Fraction(1, 1)} 70961/200000
     {1: Fraction(-1, 1)} -129039/200000
     """
+    require_instance(data, DataDistribution, "data", "a DataDistribution")
     if data.counts is None:
         raise InputError("data", "no counts", "the number of samples at each pair, as counts")
     share = exact(level, "confidence")

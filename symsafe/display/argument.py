@@ -20,6 +20,7 @@ from symsafe.certificate import Certificate
 from symsafe.errors import UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
+from symsafe.model.tables import require_instance
 
 __all__ = ["Deception", "Facts", "Step", "argue", "facts_of", "number"]
 
@@ -120,6 +121,7 @@ def facts_of(certificate: Certificate | Facts) -> Facts:
     """
     if isinstance(certificate, Facts):
         return certificate
+    require_instance(certificate, Certificate, "certificate", "a Certificate")
     result = certificate.check()
     if (
         isinstance(result, checker.Region)

@@ -16,6 +16,8 @@ from symsafe.display.argument import Deception, facts_of
 from symsafe.errors import InputError, UnsupportedError
 from symsafe.exact import exact
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_problem
+from symsafe.model.tables import require_instance
 from symsafe.profile import RadiusProfile
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def plot_mdp(
     InputError
         If the certificate is about another problem.
     """
+    require_problem(problem)
     problem.require_ground()
     mdp = problem.mdp
     if len(mdp.states) > MAX_STATES:
@@ -179,6 +182,7 @@ def plot_profile(
     UnsupportedError
         Without matplotlib (extra ``plot``).
     """
+    require_instance(profile, RadiusProfile, "profile", "a RadiusProfile")
     ax = _axes(ax, (6, 4))
     for step in profile.steps:
         ends, height = [float(step.above), float(step.upto)], float(step.radius)

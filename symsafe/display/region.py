@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symsafe.errors import UnsupportedError
 from symsafe.family import Region
+from symsafe.model.tables import require_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ def plot_region(region: Region, *, ax: Axes | None = None) -> Any:
         For more than two parameters (`Region.cells` has the data), or without matplotlib (extra
         ``plot``).
     """
+    require_instance(region, Region, "region", "a Region")
     if len(region.names) > 2:
         raise UnsupportedError(
             f"a region is drawn for 1 or 2 parameters, not for {len(region.names)}"

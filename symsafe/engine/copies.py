@@ -15,6 +15,7 @@ from collections.abc import Callable
 from os import PathLike
 
 from symsafe.model.files import require_writable
+from symsafe.model.tables import read_path
 
 __all__ = ["Copies"]
 
@@ -45,7 +46,7 @@ class Copies:
         self._made = 0.0
         self._due = float("inf")
         if path is not None:
-            target = require_writable(path)
+            target = require_writable(read_path(path, "checkpoint"))
             if sys.platform == "linux" and (target.is_file() or not target.exists()):
                 self._due = time.monotonic() + SECONDS
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
+from numbers import Real
 from types import FrameType, TracebackType
+from typing import Any
 
 from symsafe.engine.copies import Copies
 from symsafe.errors import InputError
+from symsafe.model.tables import read_whole
 
 __all__ = ["Limits", "Within"]
 
@@ -29,11 +33,19 @@ class Limits:
         How many processor cores a search may use. The answer does not depend on it.
     copies : Copies, optional
         In a copy of the process a limit is reached.
+    counted : str
+        What the user knows the limit of nodes as, for the error.
+
+    Attributes
+    ----------
+    seconds : float or None
+        The limit of time as it is kept; an infinite one is none.
+    nodes : int or None
 
     Raises
     ------
     InputError
-        If a limit is not positive.
+        If a limit is no number, or not positive.
     """
 
     def __init__(
@@ -42,17 +54,13 @@ class Limits:
         nodes: int | None = None,
         workers: int = 1,
         copies: Copies | None = None,
+        *,
+        counted: str = "node_limit",
     ) -> None:
-        if seconds is not None and not seconds > 0:
-            raise InputError("time_limit", seconds, "a positive number of seconds")
-        if nodes is not None and nodes < 1:
-            raise InputError("node_limit", nodes, "a positive whole number")
-        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-            raise InputError("workers", workers, "a whole number of at least 1")
-        self.workers = workers
+        self.seconds = None if seconds is None else _read_seconds(seconds)
+        self.nodes = None if nodes is None else read_whole(nodes, counted)
+        self.workers = read_whole(workers, "workers")
         self._start = time.monotonic()
-        self._seconds = seconds
-        self._nodes = nodes
         self.copies = copies or Copies()
         self._previous: object = None
         self._installed = False
@@ -90,7 +98,7 @@ class Limits:
 
     def remaining(self) -> float | None:
         """Return the seconds left, at least 0, or None without a time limit."""
-        return None if self._seconds is None else max(0.0, self._seconds - self.elapsed)
+        return None if self.seconds is None else max(0.0, self.seconds - self.elapsed)
 
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:
         """Return which limit is reached, or None.
@@ -104,14 +112,22 @@ class Limits:
         """
         if self.interrupted:
             return "interrupted"
-        if self._nodes is not None and nodes >= self._nodes:
+        if self.nodes is not None and nodes >= self.nodes:
             return "node limit"
-        if self._seconds is not None and self.elapsed + reserve >= self._seconds:
+        if self.seconds is not None and self.elapsed + reserve >= self.seconds:
             return "time limit"
         if self.copies.stops():
             self.workers = 1
             return "copy"
         return None
+
+
+def _read_seconds(value: object) -> float | None:
+    """Return a limit of time; None for infinity, and for what a float cannot hold."""
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else 0
+    if not number > 0:
+        raise InputError("time_limit", value, "a positive number of seconds")
+    return float(number) if number <= sys.float_info.max else None
 
 
 class Within(Limits):

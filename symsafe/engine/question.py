@@ -9,6 +9,7 @@ from symsafe.analysis.values import Returns, returns
 from symsafe.errors import UnsupportedError
 from symsafe.exact import exact
 from symsafe.model import MDP, SafetyProblem
+from symsafe.model.problem import require_problem
 
 __all__ = ["Question"]
 
@@ -51,8 +52,9 @@ class Question:
         Raises
         ------
         InputError
-            If a parameter has no value, or the reward or the return is constant.
+            If it is no problem, a parameter has no value, or the reward or the return is constant.
         """
+        require_problem(problem)
         problem.require_ground()
         facts = returns(problem.mdp)
         rewards = tuple(exact(reward) for reward in problem.mdp.rewards)

@@ -19,7 +19,9 @@ from symsafe.engine.witness import Witness, cheapest_witness
 from symsafe.errors import EngineError
 from symsafe.model import Policy
 
-__all__ = ["SmtOutcome", "decide_by_smt", "patiently", "radius_by_smt", "to_smtlib"]
+__all__ = ["SmtOutcome", "allow", "decide_by_smt", "patiently", "radius_by_smt", "to_smtlib"]
+
+_LONGEST = 2**32 - 1  # which z3 takes for no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,13 @@ def patiently(ask: Callable[[], Any]) -> Any:
         return thread.submit(ask).result()
 
 
+def allow(solver: Any, limits: Limits) -> None:
+    """Give a solver of z3 the time that is left; z3 counts milliseconds in 32 bits."""
+    seconds = limits.remaining()
+    if seconds is not None:
+        solver.set("timeout", max(1, int(min(seconds * 1000, _LONGEST))))
+
+
 class _Query:
     """Booleans choose a policy; V prices it, U values it; all else is linear arithmetic."""
 
@@ -163,9 +172,7 @@ class _Query:
         reached = limits.reached()
         if reached:
             return reached
-        seconds = limits.remaining()
-        if seconds is not None:
-            self.solver.set("timeout", max(1, int(seconds * 1000)))
+        allow(self.solver, limits)
         self.bound(enough, strict=strict)
         answer = patiently(self.solver.check)
         if answer == self.z3.unsat:

@@ -16,7 +16,8 @@ from symsafe.errors import InputError
 from symsafe.exact import exact
 from symsafe.importers.lines import read_lines
 from symsafe.model import MDP, DataDistribution, Policy
-from symsafe.model.tables import require_known
+from symsafe.model.mdp import require_mdp
+from symsafe.model.tables import require_instance, require_known, shown
 
 __all__ = ["FAMILIES", "data_family", "from_counts", "noisy_expert"]
 
@@ -46,9 +47,10 @@ def noisy_expert(mdp: MDP, noise: object) -> DataDistribution:
     >>> noisy_expert(MDP.bandit({"s": {"a": 1, "b": 0}}), "1/10").weights
     (Fraction(19, 20), Fraction(1, 20))
     """
+    require_mdp(mdp)
     share = exact(noise, "noise")
     if not 0 <= share <= 1:
-        raise InputError("noise", str(share), "a number in [0, 1]")
+        raise InputError("noise", shown(share), "a number in [0, 1]")
     _require_ground(mdp)
     _, best = optimal_values(mdp)
     probabilities = [
@@ -80,6 +82,7 @@ def from_counts(mdp: MDP, path: str | PathLike[str]) -> DataDistribution:
     Exact. Zeros are kept: a pair that was never seen costs nothing, so a reward model may be wrong
     there at will. Whoever wants pseudo-counts adds them to the file.
     """
+    require_mdp(mdp)
     counts = dict.fromkeys(mdp.pairs, 0)
     seen = set()
     lines = read_lines(path)
@@ -129,6 +132,8 @@ def data_family(mdp: MDP, name: str) -> DataDistribution:
     InputError
         For another name, and for what the family refuses.
     """
+    require_mdp(mdp)
+    require_instance(name, str, "data", f"one of {', '.join(FAMILIES)}")
     family, _, argument = name.partition(":")
     if name == "uniform":
         return DataDistribution.uniform(mdp)

@@ -26,7 +26,7 @@ from symsafe.importers.lines import (
 )
 from symsafe.importers.rounding import Rounding
 from symsafe.model import MDP
-from symsafe.model.tables import require_known
+from symsafe.model.tables import read_path, require_known
 
 __all__ = ["from_drn"]
 
@@ -102,7 +102,7 @@ def from_drn(
     R(s, a) is the reward of the state plus that of the action. At most 64 MiB, 100,000 states.
     """
     rule = Rounding.read(rounding)
-    name = os.path.basename(os.fspath(path))
+    name = os.path.basename(read_path(path))
     lines = read_lines(path, comment="//")
     models, sizes = _read_header(lines, name)
     states = _read_states(lines, sizes[0], len(models), rule)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import NoReturn
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.importers.rounding import Rounding
+from symsafe.model.tables import read_path
 
 __all__ = [
     "MAX_CHOICES",
@@ -71,7 +71,7 @@ def read_lines(path: str | PathLike[str], comment: str | None = None) -> Iterato
         If the file cannot be read, is longer than 64 MiB, is no UTF-8 text, or has a line of more
         than 100,000 characters.
     """
-    name = os.fspath(path)
+    name = read_path(path)
     try:
         with open(name, "rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -10,7 +10,8 @@ from symsafe.errors import InputError
 from symsafe.exact import Number, exact
 from symsafe.importers.rounding import Rounding, read_row, rounded
 from symsafe.model import MDP, DataDistribution
-from symsafe.model.tables import path
+from symsafe.model.mdp import require_mdp
+from symsafe.model.tables import path, require_instance
 
 __all__ = ["from_networkx", "to_networkx"]
 
@@ -116,6 +117,9 @@ def to_networkx(mdp: MDP, data: DataDistribution | None = None) -> Any:
     >>> sorted(to_networkx(mdp).edges(keys=True))
     [('s', 's', 'a'), ('s', 's', 'b')]
     """
+    require_mdp(mdp)
+    if data is not None:
+        require_instance(data, DataDistribution, "data", "a DataDistribution")
     if not mdp.is_ground:
         raise InputError("parameters", "open parameters", "values for them, by `at`")
     import networkx as nx

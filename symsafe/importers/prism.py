@@ -25,6 +25,7 @@ from symsafe.importers.lines import (
 )
 from symsafe.importers.rounding import Rounding
 from symsafe.model import MDP
+from symsafe.model.tables import read_path
 
 __all__ = ["from_prism"]
 
@@ -84,7 +85,7 @@ def from_prism(
     the rewards in the files; epsilon is relative to it. At most 64 MiB a file, 100,000 states.
     """
     rule = Rounding.read(rounding)
-    base = os.path.splitext(os.fspath(transitions))[0]
+    base = os.path.splitext(read_path(transitions))[0]
     rows, names = _read_transitions(transitions, rule)
     count = len(rows)
     counts = [len(choices) for choices in rows]
@@ -115,7 +116,7 @@ def from_prism(
 
 def _beside(given: Path | None, base: str, ending: str) -> str | None:
     if given is not None:
-        return os.fspath(given)
+        return read_path(given)
     return base + ending if os.path.isfile(base + ending) else None
 
 

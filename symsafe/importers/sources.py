@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from os import PathLike
 from typing import Any
@@ -17,7 +16,7 @@ from symsafe.importers.gymnasium import from_gymnasium
 from symsafe.importers.prism import from_prism
 from symsafe.importers.rounding import Rounding
 from symsafe.model import MDP, SafetyProblem, dumps_problem
-from symsafe.model.tables import require_known
+from symsafe.model.tables import read_path, require_instance, require_known
 
 __all__ = ["KINDS", "imported_text", "read_source"]
 
@@ -62,6 +61,7 @@ def read_source(
     UnsupportedError
         If Gymnasium is needed and not installed.
     """
+    require_instance(source, str, "source", f"one of {', '.join(KINDS)}")
     kind, colon, name = source.partition(":")
     require_known(kind, [known.partition(":")[0] for known in KINDS], "source", "a kind of source")
     if not colon or not name:
@@ -103,7 +103,7 @@ def imported_text(problem: SafetyProblem, source: str, rounding: str | None) -> 
 
 def _read_archive(path: str | PathLike[str]) -> dict[str, Any]:
     """Return the arrays of an ``.npz`` file; objects, which only pickle can read, are refused."""
-    name = os.fspath(path)
+    name = read_path(path)
     try:
         with zipfile.ZipFile(name) as archive:
             size = sum(member.file_size for member in archive.infolist())

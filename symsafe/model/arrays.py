@@ -15,6 +15,7 @@ from symsafe.exact import exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP
 from symsafe.model.problem import SafetyProblem
+from symsafe.model.tables import read_table, shown
 
 __all__ = ["BanditArrays"]
 
@@ -57,9 +58,9 @@ class BanditArrays:
 
     def __post_init__(self) -> None:
         initial = _integers(self.initial, "initial")
+        if not initial.ndim:
+            raise InputError("initial", self.initial, "a list of whole numbers")
         actions = _integers(self.actions, "actions")
-        if initial.ndim == 0:
-            raise InputError("initial", int(initial), "a list, one number for each context")
         if actions.ndim == 0:
             actions = np.full(len(initial), actions)
         if actions.shape != initial.shape or not len(initial):
@@ -78,14 +79,14 @@ class BanditArrays:
             if float(np.abs(array.astype(float)).sum()) >= _LARGEST:
                 raise InputError(field, "numbers that large", "a sum below 2**62")
             object.__setattr__(self, field, array)
-        regret = exact(self.regret)
+        regret = exact(self.regret, "regret")
         if not 0 <= regret <= 1:
-            raise InputError("regret", regret, "a number from 0 to 1")
+            raise InputError("regret", shown(regret), "a number from 0 to 1")
         object.__setattr__(self, "regret", regret)
         if self.epsilon is not None:
-            epsilon = exact(self.epsilon)
+            epsilon = exact(self.epsilon, "epsilon")
             if epsilon <= 0:
-                raise InputError("epsilon", epsilon, "a positive number")
+                raise InputError("epsilon", shown(epsilon), "a positive number")
             object.__setattr__(self, "epsilon", epsilon)
         starts = np.append(0, np.cumsum(self.actions)[:-1])
         best = np.maximum.reduceat(self.reward, starts)
@@ -102,7 +103,7 @@ class BanditArrays:
         InputError
             For an unknown or missing key, and as the constructor does.
         """
-        for key in sorted(set(document) - set(_FIELDS)):
+        for key in sorted(set(read_table(document, "document")) - set(_FIELDS)):
             raise InputError(key, document[key], f"one of {', '.join(_FIELDS)}")
         for key in _FIELDS[1:-1]:
             if key not in document:
@@ -136,7 +137,7 @@ def _integers(value: Sequence[int] | Ints, field: str) -> Ints:
     if isinstance(value, list | tuple) and bool in set(map(type, value)):
         array = np.empty(0)  # which numpy would take for 0 and 1
     if array.dtype.kind not in "iu" or array.ndim > 1:
-        raise InputError(field, str(value)[:60], "a list of whole numbers below 2**62")
+        raise InputError(field, value, "a list of whole numbers below 2**62")
     if array.size and int(array.max()) >= _LARGEST:
         raise InputError(field, int(array.max()), "whole numbers below 2**62")
     return array.astype(np.int64)

@@ -11,9 +11,17 @@ from symsafe.errors import InputError
 from symsafe.exact import exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP, require_mdp
-from symsafe.model.tables import pair_values, path, read_list, read_table, require_known
+from symsafe.model.tables import (
+    pair_values,
+    path,
+    read_list,
+    read_table,
+    renamed,
+    require_instance,
+    require_known,
+)
 
-__all__ = ["DataRow", "DataSet"]
+__all__ = ["DataRow", "DataSet", "require_set"]
 
 _RELATIONS = ("at most", "exactly")
 
@@ -68,6 +76,8 @@ class DataSet:
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
+        for row in read_list(self.rows, "set", "a list of DataRow"):
+            require_instance(row, DataRow, "set", "a list of DataRow")
         for row in self.rows:
             if row.relation not in _RELATIONS:
                 raise InputError("set", row.relation, '"at most" or "exactly"')
@@ -75,7 +85,7 @@ class DataSet:
             return
         if self.rows or not self.members:
             raise InputError("set", "no members, or rows as well", "members alone, at least one")
-        for member in self.members:
+        for member in read_list(self.members, "set", "data distributions of this MDP"):
             if not isinstance(member, DataDistribution) or member.mdp != self.mdp:
                 raise InputError("set", member, "data distributions of this MDP")
             if not member.is_ground:
@@ -109,7 +119,7 @@ class DataSet:
         require_mdp(mdp)
         rows = []
         for field, table, sign in (("minimum", minimum, -1), ("maximum", maximum, 1)):
-            for state, entries in read_table(table or {}, field).items():
+            for state, entries in read_table({} if table is None else table, field).items():
                 require_known(state, mdp.states, field, "a known state")
                 names = mdp.actions[mdp.state_index(state)]
                 for action, value in read_table(entries, path(field, state)).items():
@@ -117,7 +127,7 @@ class DataSet:
                     bound = exact(value, path(field, state, action))
                     pair = {mdp.index(state, action): Fraction(sign)}
                     rows.append(DataRow(pair, "at most", sign * bound))
-        for state, value in read_table(states or {}, "states").items():
+        for state, value in read_table({} if states is None else states, "states").items():
             require_known(state, mdp.states, "states", "a known state")
             pairs = mdp.pair_ranges[mdp.state_index(state)]
             weights = {p: Fraction(1) for p in pairs}
@@ -127,8 +137,11 @@ class DataSet:
     @classmethod
     def mixture(cls, members: Sequence[DataDistribution]) -> DataSet:
         """Return the mixtures of some distributions, such as those of behaviour policies."""
-        if not members or not isinstance(members[0], DataDistribution):
-            raise InputError("members", members, "data distributions, at least one")
+        what = "data distributions, at least one"
+        listed = read_list(members, "members", f"a list of {what}")
+        if not listed:
+            raise InputError("members", "none", what)
+        require_instance(listed[0], DataDistribution, "members", what)
         return cls(members[0].mdp, (), tuple(members))
 
     @classmethod
@@ -150,27 +163,30 @@ class DataSet:
         InputError
             For an unknown key or name, or something that is not a number.
         """
+        require_mdp(mdp)
         known = ("mixture", "minimum", "maximum", "states", "rows")
-        for key in table:
+        for key in read_table(table, "coverage"):
             require_known(key, known, path("coverage", key), "a known key")
         if "mixture" in table:
             if len(table) > 1:
                 raise InputError("coverage", "a mixture and other keys", "a mixture alone")
-            members = read_list(table["mixture"], "coverage.mixture", "a list of distributions")
-            return cls.mixture([_read_member(mdp, member) for member in members])
-        states: object = table.get("states")
-        if states == "data":
+            field = "coverage.mixture"
+            listed = read_list(table["mixture"], field, "a list of distributions")
+            members = [_read_member(mdp, x, f"{field}[{i}]") for i, x in enumerate(listed)]
+            with renamed("members", field):
+                return cls.mixture(members)
+        given = {key: table[key] for key in ("minimum", "maximum", "states") if key in table}
+        if given.get("states") == "data":
+            require_instance(data, DataDistribution, "data", "a DataDistribution")
             states = dict.fromkeys(mdp.states, Fraction(0))
             for (state, _), weight in zip(mdp.pairs, data.weights, strict=True):
                 states[state] += exact(weight, "data")
-        bounds = cls.bounded(
-            mdp,
-            minimum=_table(table, "minimum"),
-            maximum=_table(table, "maximum"),
-            states=read_table({} if states is None else states, "coverage.states"),
-        )
-        given = read_list(table.get("rows", []), "coverage.rows")
-        rows = [_read_row(mdp, row, f"coverage.rows[{i}]") for i, row in enumerate(given)]
+            given["states"] = states
+        with renamed("", "coverage."):
+            tables: Any = {key: read_table(value, key) for key, value in given.items()}
+            bounds = cls.bounded(mdp, **tables)
+        given_rows = read_list(table.get("rows", []), "coverage.rows")
+        rows = [_read_row(mdp, row, f"coverage.rows[{i}]") for i, row in enumerate(given_rows)]
         return cls(mdp, bounds.rows + tuple(rows))
 
     def on(self, mdp: MDP) -> DataSet:
@@ -185,14 +201,19 @@ class DataSet:
         return f"DataSet({len(self.rows)} rows)" if self.rows else "DataSet(all distributions)"
 
 
-def _table(table: Mapping[str, object], key: str) -> Any:
-    return read_table(table.get(key, {}), path("coverage", key))
+def require_set(value: object, mdp: MDP, field: str = "among") -> None:
+    """Refuse anything but a set of distributions of this MDP."""
+    expected = "a DataSet of this MDP"
+    require_instance(value, DataSet, field, expected)
+    if cast(DataSet, value).mdp != mdp:
+        raise InputError(field, "one of another MDP", expected)
 
 
-def _read_member(mdp: MDP, member: object) -> DataDistribution:
+def _read_member(mdp: MDP, member: object, field: str) -> DataDistribution:
     if member == "uniform":
         return DataDistribution.uniform(mdp)
-    return DataDistribution.from_table(mdp, cast(Any, read_table(member, "coverage.mixture")))
+    with renamed("data", field):
+        return DataDistribution.from_table(mdp, cast(Any, member))
 
 
 def _read_row(mdp: MDP, value: object, field: str) -> DataRow:
@@ -202,8 +223,9 @@ def _read_row(mdp: MDP, value: object, field: str) -> DataRow:
     bounds = [key for key in row if key != "weights"]
     if "weights" not in row or len(bounds) != 1 or bounds[0] not in relations:
         raise InputError(field, list(row), "weights, and one of at_most and exactly")
-    given = pair_values(row["weights"], "rows", mdp.states, mdp.actions, missing=Fraction(0))
+    place = f"{field}.weights"
+    given = pair_values(row["weights"], place, mdp.states, mdp.actions, missing=Fraction(0))
     pairs = zip(mdp.pairs, given, strict=True)
-    values = [exact(value, path("rows", *pair)) for pair, value in pairs]
+    values = [exact(value, f"{place}.{path(*pair)}") for pair, value in pairs]
     weights = {p: value for p, value in enumerate(values) if value}
     return DataRow(weights, relations[bounds[0]], exact(row[bounds[0]], f"{field}.{bounds[0]}"))

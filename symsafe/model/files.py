@@ -79,10 +79,10 @@ from symsafe.model.data import DataDistribution
 from symsafe.model.data_set import DataSet
 from symsafe.model.mdp import MDP
 from symsafe.model.parameters import ParameterSpace
-from symsafe.model.problem import METRICS, SafetyProblem
+from symsafe.model.problem import METRICS, SafetyProblem, require_problem
 from symsafe.model.regularizer import Regularizer
 from symsafe.model.tables import path as place
-from symsafe.model.tables import read_list, read_table, require_known, shown
+from symsafe.model.tables import read_list, read_path, read_table, require_known, shown
 
 __all__ = [
     "csv_text",
@@ -178,8 +178,9 @@ def _is_bandit_of_arrays(document: object) -> bool:
 
 def _load_document(path: str | PathLike[str]) -> tuple[str, object]:
     """Return what a file is called in messages, and what it holds."""
-    content = read_bytes(path, _MAX_ARRAY_BYTES, "file")
-    source = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    source = read_path(path)
+    content = read_bytes(source, _MAX_ARRAY_BYTES, "file")
+    source = "standard input" if source == "-" else source
     limit = _MAX_ARRAY_BYTES if _OPENING.match(content) else MAX_BYTES
     if len(content) > limit:
         raise _too_long(source, limit)
@@ -211,7 +212,7 @@ def read_bytes(path: str | PathLike[str], limit: int, field: str) -> bytes:
     InputError
         If it cannot be read; with this field.
     """
-    source = os.fspath(path)
+    source = read_path(path, field)
     try:
         if source != "-":
             with open(source, "rb") as file:
@@ -299,6 +300,7 @@ def dumps_problem(problem: SafetyProblem, format: str = "toml") -> str:
     regret = "1/2"
     """
     _require_format(format)
+    require_problem(problem)
     document = _document(problem)
     if format == "json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -313,7 +315,7 @@ def save_problem(problem: SafetyProblem, path: str | PathLike[str]) -> None:
     InputError
         If the file cannot be written.
     """
-    format = "json" if os.fspath(path).lower().endswith(".json") else "toml"
+    format = "json" if read_path(path).lower().endswith(".json") else "toml"
     write_atomically(path, dumps_problem(problem, format))
 
 
@@ -347,7 +349,7 @@ def make_folder(path: str | PathLike[str], field: str) -> Path:
     InputError
         If it cannot be made.
     """
-    folder = Path(path)
+    folder = Path(read_path(path, field))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -366,8 +368,9 @@ def require_writable(path: str | PathLike[str]) -> Path:
     InputError
         For a folder, a file or folder without that permission, a folder that is not there.
     """
+    source = read_path(path)
     try:
-        target = Path(os.path.realpath(path))
+        target = Path(os.path.realpath(source))
         code = 0
         if target.is_dir():
             code = errno.EISDIR
@@ -726,6 +729,6 @@ def _parameters_document(
         document["constraints"] = [str(constraint) for constraint in space.constraints]
         ParameterSpace(space.bounds, _raw(document["constraints"]))  # can be read back
     for name, (low, high) in space.bounds.items():
-        field = place("parameters", name)
-        document[name] = {"min": number(low, field, "min"), "max": number(high, field, "max")}
+        field = ("parameters", name)
+        document[name] = {"min": number(low, *field, "min"), "max": number(high, *field, "max")}
     return document

@@ -25,6 +25,7 @@ from symsafe.model.tables import (
     read_number,
     read_table,
     require_distribution,
+    require_instance,
     require_known,
     require_length,
     shown,
@@ -462,8 +463,7 @@ def _counted(count: int, noun: str) -> str:
 
 def require_mdp(value: object) -> None:
     """Refuse anything but an MDP."""
-    if not isinstance(value, MDP):
-        raise InputError("mdp", value, "an MDP")
+    require_instance(value, MDP, "mdp", "an MDP")
 
 
 def _read_actions(value: object, states: Sequence[str]) -> tuple[tuple[str, ...], ...]:

@@ -164,7 +164,7 @@ class ParameterSpace:
                 raise InputError(field, f"{len(ends)} numbers", "two, the least and largest value")
             low, high = exact(ends[0], f"{field}.min"), exact(ends[1], f"{field}.max")
             if low > high:
-                raise InputError(field, f"min {low} above max {high}", "min <= max")
+                raise InputError(field, f"min {shown(low)} above max {shown(high)}", "min <= max")
             lower.append(low)
             upper.append(high)
         read: list[Constraint] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import partial
+from typing import cast
 
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
@@ -18,11 +19,12 @@ from symsafe.model.tables import (
     read_list,
     read_table,
     require_distribution,
+    require_instance,
     require_known,
     require_length,
 )
 
-__all__ = ["Policy"]
+__all__ = ["Policy", "require_policy"]
 
 # A longer deterministic policy is summarised in `repr`.
 _SHOWN_STATES = 8
@@ -210,6 +212,14 @@ class Policy:
             return f"Policy({kind}, {len(states)} state{'s' * (len(states) != 1)})"
         taken = zip(states, self.mdp.actions, self.choices, strict=True)
         return f"Policy({', '.join(f'{state}: {names[a]}' for state, names, a in taken)})"
+
+
+def require_policy(value: object, mdp: MDP, field: str = "policy") -> None:
+    """Refuse anything but a policy of this MDP."""
+    require_instance(value, Policy, field, "a Policy")
+    other = cast(Policy, value).mdp
+    if other is not mdp and other != mdp:
+        raise InputError(field, "a policy of another MDP", "a policy of this MDP")
 
 
 def _softmax(heights: Sequence[Fraction], digits: int) -> list[Fraction]:

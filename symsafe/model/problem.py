@@ -11,12 +11,12 @@ from fractions import Fraction
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model.data import DataDistribution
-from symsafe.model.data_set import DataSet
+from symsafe.model.data_set import DataSet, require_set
 from symsafe.model.mdp import MDP, require_mdp
 from symsafe.model.regularizer import Regularizer
-from symsafe.model.tables import path, read_number, shown, substituted
+from symsafe.model.tables import path, read_number, require_instance, shown, substituted
 
-__all__ = ["METRICS", "SafetyProblem"]
+__all__ = ["METRICS", "SafetyProblem", "require_problem", "require_tolerance"]
 
 METRICS = ("mse", "returns", "preferences")
 """Errors of reward models besides the mean absolute one, with e = R_hat - R (paper, Section 5).
@@ -82,8 +82,7 @@ class SafetyProblem:
 
     def __post_init__(self) -> None:
         require_mdp(self.mdp)
-        if not isinstance(self.data, DataDistribution):
-            raise InputError("data", self.data, "a DataDistribution")
+        require_instance(self.data, DataDistribution, "data", "a DataDistribution")
         if self.data.mdp is not self.mdp and self.data.mdp != self.mdp:
             raise InputError("data", "pairs of another MDP", "a distribution over this MDP's pairs")
         names = self.mdp.parameters.names
@@ -97,16 +96,13 @@ class SafetyProblem:
                 raise InputError("epsilon", shown(epsilon), "a number above 0")
             object.__setattr__(self, "epsilon", epsilon)
         if self.regularizer is not None:
-            if not isinstance(self.regularizer, Regularizer):
-                raise InputError("regularizer", self.regularizer, "a Regularizer")
+            require_instance(self.regularizer, Regularizer, "regularizer", "a Regularizer")
             if self.regularizer.mdp is not self.mdp and self.regularizer.mdp != self.mdp:
                 raise InputError("regularizer", "one of another MDP", "a regularizer of this MDP")
         if self.metric is not None:
             self._require_metric()
-        if self.coverage is not None and (
-            not isinstance(self.coverage, DataSet) or self.coverage.mdp != self.mdp
-        ):
-            raise InputError("coverage", self.coverage, "a DataSet of this MDP")
+        if self.coverage is not None:
+            require_set(self.coverage, self.mdp, "coverage")
         first = self.mdp.rewards[0]
         if all(reward == first for reward in self.mdp.rewards):
             raise InputError(
@@ -201,3 +197,16 @@ class SafetyProblem:
         penalty = "" if self.regularizer is None else f", {self.regularizer!r}"
         metric = "" if self.metric is None else f", metric {self.metric}"
         return f"SafetyProblem({self.mdp!r}, regret {shown(self.regret)}{epsilon}{penalty}{metric})"
+
+
+def require_problem(value: object) -> None:
+    """Refuse anything but a SafetyProblem."""
+    require_instance(value, SafetyProblem, "problem", "a SafetyProblem")
+
+
+def require_tolerance(problem: SafetyProblem, purpose: str) -> Number:
+    """Return the epsilon of a problem, where one is needed to say what is asked."""
+    require_problem(problem)
+    if problem.epsilon is None:
+        raise InputError("epsilon", None, f"the tolerance at which {purpose}, such as 1/10")
+    return problem.epsilon

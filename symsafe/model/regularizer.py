@@ -9,12 +9,13 @@ from fractions import Fraction
 from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model.mdp import MDP, require_mdp
-from symsafe.model.policy import Policy
+from symsafe.model.policy import Policy, require_policy
 from symsafe.model.tables import (
     pair_values,
     path,
     read_list,
     read_table,
+    renamed,
     require_known,
     require_length,
 )
@@ -107,10 +108,7 @@ class Regularizer:
         if self.reference is None:
             return Policy.uniform(self.mdp)
         field = "regularizer.reference"
-        if not isinstance(self.reference, Policy):
-            raise InputError(field, self.reference, "a Policy")
-        if self.reference.mdp is not self.mdp and self.reference.mdp != self.mdp:
-            raise InputError(field, "a policy of another MDP", "a policy of this MDP")
+        require_policy(self.reference, self.mdp, field)
         if self.kind == "kl":
             for pair, probability in zip(self.mdp.pairs, self.reference.probabilities, strict=True):
                 if not probability:
@@ -127,7 +125,7 @@ class Regularizer:
         table state -> action -> number, missing pairs have 0.
         """
         require_mdp(mdp)
-        for key in table:
+        for key in read_table(table, "regularizer"):
             known = ("kind", "weight", "reference", "coefficients")
             require_known(key, known, path("regularizer", key), "a known key")
         for key in ("kind", "weight"):
@@ -138,12 +136,14 @@ class Regularizer:
         if reference == "uniform":
             policy = Policy.uniform(mdp)
         elif isinstance(reference, Mapping) and set(reference) == {"logits"} - set(mdp.states):
-            policy = Policy.softmax(mdp, read_table(reference["logits"], "logits"))
+            with renamed("logits", "regularizer.reference.logits"):
+                policy = Policy.softmax(mdp, read_table(reference["logits"], "logits"))
         elif reference is not None:
             values = pair_values(
                 reference, "regularizer.reference", mdp.states, mdp.actions, missing=Fraction(0)
             )
-            policy = Policy(mdp, _exact(mdp, values, "reference"))
+            with renamed("policy", "regularizer.reference"):
+                policy = Policy(mdp, _exact(mdp, values, "reference"))
         if coefficients is not None:
             values = pair_values(
                 coefficients, "regularizer.coefficients", mdp.states, mdp.actions, Fraction(0)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
 from numbers import Integral
+from types import UnionType
 
 import numpy as np
 
-from symsafe.errors import InputError
+from symsafe.errors import InputError, printed
 from symsafe.exact import Number, RationalFunction, entry, format_fraction
 
 __all__ = [
@@ -26,8 +29,12 @@ __all__ = [
     "read_list",
     "read_names",
     "read_number",
+    "read_path",
     "read_table",
+    "read_whole",
+    "renamed",
     "require_distribution",
+    "require_instance",
     "require_known",
     "require_length",
     "shown",
@@ -65,6 +72,27 @@ def shown(number: Number) -> str:
     return format_fraction(number) if isinstance(number, Fraction) else str(number)
 
 
+def require_instance(value: object, kind: type | UnionType, field: str, expected: str) -> None:
+    """Refuse an object of another kind here, where its field is known, and not later."""
+    if not isinstance(value, kind):
+        raise InputError(field, value, expected)
+
+
+@contextmanager
+def renamed(part: str, whole: str) -> Iterator[None]:
+    """Say `whole` where errors say that `part` is their field, or the beginning of it.
+
+    For what is written as a part of something else, and read as if it stood alone.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not error.field.startswith(part):
+            raise
+        field = f"{whole}{error.field.removeprefix(part)}"
+        raise InputError(field, error.value, error.expected) from None
+
+
 def read_list(value: object, field: str, expected: str = "a list") -> Sequence[object]:
     """Return a list, tuple or numpy array as a sequence; text, tables and sets are refused."""
     if isinstance(value, np.ndarray) and value.ndim:
@@ -88,14 +116,33 @@ def read_index(value: object, count: int, field: str) -> int:
     raise InputError(field, value, f"an index from 0 to {count - 1}")
 
 
+def read_whole(value: object, field: str) -> int:
+    """Return a whole number of at least 1."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+        return int(value)
+    raise InputError(field, value, "a whole number of at least 1")
+
+
+def read_path(value: object, field: str = "file") -> str:
+    """Return a path as text; whether a file can have this name is for the system to say."""
+    try:
+        return os.fsdecode(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(field, value, "a path") from None
+
+
 def read_table(value: object, field: str) -> Mapping[str, object]:
     """Return a mapping whose keys are strings."""
     if not isinstance(value, Mapping):
         raise InputError(field, value, "a table that maps names to values")
     for key in value:
         if not isinstance(key, str):
-            raise InputError(field, f"the name {key!r}", 'names that are strings, such as "s0"')
+            raise _no_name(key, field)
     return value
+
+
+def _no_name(value: object, field: str) -> InputError:
+    return InputError(field, f"the name {printed(value)}", 'names that are strings, such as "s0"')
 
 
 def read_names(value: object, field: str) -> tuple[str, ...]:
@@ -107,7 +154,7 @@ def read_names(value: object, field: str) -> tuple[str, ...]:
     read: list[str] = []
     for name in names:
         if not isinstance(name, str):
-            raise InputError(field, f"the name {name!r}", 'names that are strings, such as "s0"')
+            raise _no_name(name, field)
         if not 0 < len(name) <= MAX_NAME:
             raise InputError(
                 field, f"a name of {len(name)} characters", f"names of 1 to {MAX_NAME} characters"
@@ -129,7 +176,7 @@ def require_known(name: object, known: Collection[str], field: str, what: str) -
     listed = ", ".join(some[:_LISTED_NAMES]) + (", ..." if len(some) > _LISTED_NAMES else "")
     near = difflib.get_close_matches(name, some, 1) if isinstance(name, str) else []
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError(field, f"the unknown name {name!r}", f"{what} ({listed}){hint}")
+    raise InputError(field, f"the unknown name {printed(name)}", f"{what} ({listed}){hint}")
 
 
 def read_number(value: object, field: str, parameters: Sequence[str] = ()) -> Number:
@@ -200,14 +247,15 @@ def pair_values(
         require_known(state, known, field, "a known state")
     found: list[object] = []
     for state, names in zip(states, actions, strict=True):
+        place = f"{field}.{path(state)}"
         if state not in table and missing is None:
-            raise InputError(path(field, state), "nothing", "a table with a value for each action")
-        row = read_table(table.get(state, {}), path(field, state))
+            raise InputError(place, "nothing", "a table with a value for each action")
+        row = read_table(table.get(state, {}), place)
         existing = dict.fromkeys(names)
         for action in row:
-            require_known(action, existing, path(field, state), "an action of this state")
+            require_known(action, existing, place, "an action of this state")
         for action in names:
             if action not in row and missing is None:
-                raise InputError(path(field, state, action), "nothing", "a value for this pair")
+                raise InputError(f"{place}.{path(action)}", "nothing", "a value for this pair")
             found.append(row.get(action, missing))
     return found

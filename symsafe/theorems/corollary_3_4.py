@@ -13,10 +13,10 @@ from symsafe.engine.coverage import Cover
 from symsafe.engine.matrix import MAX_POLICIES, minimal_bad_supports
 from symsafe.engine.question import Question
 from symsafe.engine.witness import Witness, witness_of
-from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
 from symsafe.model.data_set import DataSet
+from symsafe.model.problem import require_tolerance
 from symsafe.theorems.proposition_3_3 import raise_support
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
@@ -59,8 +59,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     >>> verify(problem).holds, verify(problem, sharp=True).holds
     (False, True)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
+    require_tolerance(problem, "to verify")
     question, epsilon = Question.of(problem), exact(problem.epsilon)
     question.require_unregularised()
     policies, most = disjoint_bad_policies(question)

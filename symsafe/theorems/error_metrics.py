@@ -12,6 +12,8 @@ from symsafe.engine.soft import above, ball
 from symsafe.errors import InputError
 from symsafe.exact import exact
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_problem
+from symsafe.model.tables import shown
 from symsafe.theorems.report import Hypothesis, TheoremReport
 from symsafe.verdict import radius
 
@@ -54,12 +56,15 @@ def verify(problem: SafetyProblem) -> TheoremReport:
     >>> report.holds, report.constructed["E|e| / range R"]
     (True, Fraction(3, 50))
     """
+    require_problem(problem)
     if problem.metric is not None:
         raise InputError("safety.metric", problem.metric, "no metric: this compares them all")
     question = Question.of(problem)
     certificate = radius(problem).certificate
     if certificate is None or "witness" not in certificate.document["evidence"]:
-        raise InputError("regret", str(problem.regret), "a regret that some reward model leads to")
+        raise InputError(
+            "regret", shown(problem.regret), "a regret that some reward model leads to"
+        )
     reward = _reward(certificate)
     span = question.reward_range
     errors = [x - r for x, r in zip(reward, question.rewards, strict=True)]

@@ -10,9 +10,9 @@ from symsafe.engine.bounds import below_root_half, sharp_bound
 from symsafe.engine.leaves import CirculationLeaf
 from symsafe.engine.question import Question
 from symsafe.engine.tree import trivial_root
-from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_tolerance
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
 __all__ = ["certify", "verify"]
@@ -50,8 +50,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     >>> verify(problem).holds, verify(problem, sharp=True).holds
     (False, True)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
+    require_tolerance(problem, "to verify")
     epsilon = exact(problem.epsilon)
     question = Question.of(problem)
     question.require_unregularised()

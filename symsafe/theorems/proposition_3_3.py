@@ -8,9 +8,10 @@ from symsafe.certificate import unsafe_certificate
 from symsafe.engine.bounds import lightest_bad_policy, support_weight
 from symsafe.engine.question import Question
 from symsafe.engine.witness import Witness, witness_of
-from symsafe.errors import InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
+from symsafe.model.policy import require_policy
+from symsafe.model.problem import require_tolerance
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
 __all__ = ["raise_support", "verify"]
@@ -50,10 +51,9 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     >>> report.constructed["policy"], report.constructed["reward model"]
     (Policy(s: b), (Fraction(1, 1), Fraction(1, 1)))
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
-    if policy is not None and policy.mdp != problem.mdp:
-        raise InputError("policy", "a policy of another MDP", "a policy of the problem's MDP")
+    require_tolerance(problem, "to verify")
+    if policy is not None:
+        require_policy(policy, problem.mdp)
     question, epsilon = Question.of(problem), exact(problem.epsilon)
     question.require_unregularised()
     among = "given"

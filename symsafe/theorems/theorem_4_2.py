@@ -17,6 +17,8 @@ from symsafe.engine.soft import kl_penalty_above, soft_witness
 from symsafe.errors import EngineError, InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import Policy, SafetyProblem
+from symsafe.model.policy import require_policy
+from symsafe.model.problem import require_tolerance
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
 __all__ = ["bound", "verify"]
@@ -62,10 +64,9 @@ def verify(problem: SafetyProblem, policy: Policy | None = None) -> TheoremRepor
     >>> report.constructed["C"], report.holds
     (Fraction(1, 1), True)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
-    if policy is not None and policy.mdp != problem.mdp:
-        raise InputError("policy", "a policy of another MDP", "a policy of the problem's MDP")
+    require_tolerance(problem, "to verify")
+    if policy is not None:
+        require_policy(policy, problem.mdp)
     if policy is not None and not policy.is_deterministic:
         raise InputError("policy", "a randomised policy", "a deterministic one")
     question, epsilon = Question.of(problem), exact(problem.epsilon)

@@ -16,6 +16,7 @@ from symsafe.engine.soft import Softness, soft_witness
 from symsafe.errors import EngineError, InputError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_tolerance
 from symsafe.theorems.report import Hypothesis, TheoremReport
 
 __all__ = ["cost", "verify"]
@@ -63,8 +64,7 @@ def verify(problem: SafetyProblem, *, sharp: bool = False) -> TheoremReport:
     >>> verify(problem).holds, verify(problem, sharp=True).holds
     (False, True)
     """
-    if problem.epsilon is None:
-        raise InputError("epsilon", None, "the tolerance at which to verify, such as 1/10")
+    require_tolerance(problem, "to verify")
     if problem.metric != "preferences":
         raise InputError("safety.metric", problem.metric, "preferences, which the theorem is about")
     question, epsilon = Question.of(problem), exact(problem.epsilon)

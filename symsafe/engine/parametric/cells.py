@@ -40,6 +40,7 @@ from symsafe.engine.witness import Witness, bellman_rows
 from symsafe.errors import InputError
 from symsafe.exact import Number, RationalFunction, entry
 from symsafe.model import SafetyProblem
+from symsafe.model.problem import require_tolerance
 
 __all__ = ["CellProver", "Evidence"]
 
@@ -113,9 +114,7 @@ class CellProver:
         self.scribe = Scribe(self.names, inside)
         self.document = family_document(problem, self.scribe)
         self.family = checker.Family(self.document)
-        if problem.epsilon is None:
-            raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
-        self.epsilon: Number = problem.epsilon
+        self.epsilon: Number = require_tolerance(problem, "to decide")
         self.regret_document = self.scribe.number(problem.regret)
         self.epsilon_document = self.scribe.number(self.epsilon)
         reader = self.family.conditions

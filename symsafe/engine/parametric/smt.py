@@ -18,7 +18,7 @@ from symsafe.analysis.policies import count_deterministic_policies, deterministi
 from symsafe.analysis.values import expected_return, returns
 from symsafe.engine.limits import Limits
 from symsafe.engine.parametric.domain import scribe_of
-from symsafe.engine.smt import patiently
+from symsafe.engine.smt import allow, patiently
 from symsafe.errors import UnsupportedError
 from symsafe.exact import Number, RationalFunction, exact
 from symsafe.model import Policy, SafetyProblem
@@ -272,9 +272,7 @@ class _Query:
         return f"(set-logic QF_NRA)\n{self.solver.to_smt2()}"
 
     def check(self, limits: Limits) -> str:
-        seconds = limits.remaining()
-        if seconds is not None:
-            self.solver.set("timeout", max(1, int(seconds * 1000)))
+        allow(self.solver, limits)
         answer = patiently(self.solver.check)
         if answer == self.z3.unknown:
             reason = str(self.solver.reason_unknown())
