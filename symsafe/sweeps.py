@@ -88,7 +88,8 @@ class SweepTable:
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
         """Return the table as comma-separated values, and write it to `path` if one is given.
 
-        Parameters have a column each, with their name.
+        Parameters have a column each, with their name, or with ``parameters.`` in front of it where
+        it is that of another column.
         """
         rows = self.rows()
         text = csv_text(list(rows[0]) if rows else list(COLUMNS), [list(r.values()) for r in rows])
@@ -113,10 +114,12 @@ class SweepTable:
     def rows(self) -> list[dict[str, str]]:
         """Return the table as text: one mapping from columns to cells for each question."""
         names = sorted({name for record in self.records for name in record["parameters"]})
+        # No parameter has a dot in its name.
+        columns = {name: f"parameters.{name}" if name in COLUMNS else name for name in names}
         return [
             {
                 "problem": record["problem"],
-                **{name: record["parameters"].get(name, "") for name in names},
+                **{columns[name]: record["parameters"].get(name, "") for name in names},
                 **{key: _cell(record[key]) for key in COLUMNS[1:]},
             }
             for record in self.records

@@ -116,6 +116,19 @@ def test_tables_are_written_for_spreadsheet_and_pandas(tmp_path: Path) -> None:
     assert sweep({"p": parametric()}, parameters={"r": [2]}).to_csv().count("\n") == 2
 
 
+@pytest.mark.parametrize("name", ["problem", "answer", "regret", "epsilon", "seconds", "r"])
+def test_a_parameter_keeps_its_column_beside_those_of_the_table(name: str) -> None:
+    """Whatever it is called."""
+    mdp = MDP.bandit({"s": {"a": name, "b": 0}}, parameters={name: (0, 2)})
+    problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), F(1), F(1, 3))
+    table = sweep({"bandit": problem}, parameters={name: ["1/2"]})
+    (row,) = table.rows()
+    column = name if name == "r" else f"parameters.{name}"
+    assert (row["problem"], row[column], row["regret"]) == ("bandit", "1/2", "1")
+    assert (row["question"], row["radius_lower"]) == ("radius", "1/2")
+    assert column in table.to_csv().splitlines()[0].split(",")
+
+
 def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing else needs it."""
     honest = builtins.__import__
