@@ -19,14 +19,13 @@ from symsafe import (
     radius_profile,
     region,
 )
-from symsafe.display.pictures import plot_profile, plot_rewards
+from symsafe.display.pictures import plot_profile, plot_rewards, save_svg
 from symsafe.display.polytope import plot_safe_polytope
 from symsafe.display.region import plot_region
 from symsafe.engine.matrix import safety_matrix
 from symsafe.engine.question import Question
 
 mpl.use("Agg")
-mpl.rcParams["svg.hashsalt"] = "symsafe"
 FAMILIES = Path(__file__).parent / "families"
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
@@ -78,7 +77,7 @@ def answers() -> None:
 
 def save(name: str) -> None:
     """Write the current figure; the same figure gives the same bytes."""
-    plt.savefig(PICTURES / name, metadata={"Date": None}, bbox_inches="tight")
+    save_svg(plt.gcf(), PICTURES / name)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -25,7 +26,7 @@ from symsafe import (
     radius,
     radius_profile,
 )
-from symsafe.display.pictures import plot_mdp, plot_profile, plot_rewards
+from symsafe.display.pictures import plot_mdp, plot_profile, plot_rewards, save_svg
 
 mpl.use("Agg")
 F = Fraction
@@ -111,6 +112,15 @@ def test_axes_that_are_given_are_drawn_into_and_returned() -> None:
     assert plot_mdp(asked, ax=first) is first
     assert plot_rewards(certificate(asked), ax=second) is second
     assert plot_profile(radius_profile(asked), ax=third) is third
+
+
+def test_the_same_picture_gives_the_same_file(tmp_path: Path) -> None:
+    """Whenever it is drawn; what is set for other pictures stays."""
+    salt = mpl.rcParams["svg.hashsalt"]
+    for name in ("1.svg", "2.svg"):
+        save_svg(plot_rewards(certificate(problem("tight-bandit"))).figure, tmp_path / name)
+    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
+    assert mpl.rcParams["svg.hashsalt"] == salt
 
 
 def test_names_are_never_read_as_formulas() -> None:

@@ -246,6 +246,12 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert shown == Reader(report_html(certificate, str(path))).text
 
 
+def test_the_same_certificate_gives_the_same_page() -> None:
+    """Its pictures have no date, and no names by chance."""
+    certificate = certificate_of(loads_problem(problems.text("tight-bandit")))
+    assert report_html(certificate) == report_html(certificate)
+
+
 @pytest.mark.parametrize(("package", "extra"), [("jinja2", "report"), ("matplotlib", "")])
 def test_optional_packages(package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Jinja2 the error names the extra; without matplotlib the page has no pictures."""

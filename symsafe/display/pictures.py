@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any
 
 from symsafe.certificate import Certificate
 from symsafe.display.argument import Deception, facts_of
@@ -22,8 +23,9 @@ from symsafe.profile import RadiusProfile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["MAX_PAIRS", "MAX_STATES", "plot_mdp", "plot_profile", "plot_rewards"]
+__all__ = ["MAX_PAIRS", "MAX_STATES", "plot_mdp", "plot_profile", "plot_rewards", "save_svg"]
 
 MAX_STATES = 60
 MAX_PAIRS = 120
@@ -197,6 +199,21 @@ def plot_profile(
     ax.set_xlabel("regret L")
     ax.set_ylabel("safety radius ε*")
     return ax
+
+
+def save_svg(figure: Figure, file: str | PathLike[str] | IO[bytes]) -> None:
+    """Write a figure as SVG: the same picture gives the same bytes, without date and random names.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        Such as that of the axes that a function here returns, ``ax.figure``.
+    file : path or binary file
+    """
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "symsafe"}):
+        figure.savefig(file, format="svg", metadata={"Date": None}, bbox_inches="tight")
 
 
 def _axes(ax: Any, size: tuple[float, float]) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 from symsafe.certificate import Certificate
 from symsafe.display.argument import Facts, argue, facts_of, number
 from symsafe.display.outline import outline
-from symsafe.display.pictures import MAX_PAIRS, MAX_STATES, plot_mdp, plot_rewards
+from symsafe.display.pictures import MAX_PAIRS, MAX_STATES, plot_mdp, plot_rewards, save_svg
 from symsafe.display.tables import short_rows
 from symsafe.errors import UnsupportedError
 from symsafe.exact import exact
@@ -158,5 +158,5 @@ def _picture(figure: Any, draw: Callable[[Any], Any], caption: str) -> _Picture:
     with warnings.catch_warnings():
         # A name may use signs that the font lacks; they become boxes.
         warnings.simplefilter("ignore", UserWarning)
-        figure.savefig(file, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        save_svg(figure, file)
     return _Picture(caption, base64.b64encode(file.getvalue()).decode("ascii"))
