@@ -584,6 +584,7 @@ def test_toy_text_environments_are_imported(name: str, states: int, pairs: int) 
         ("gymnasium:FrozenLake-v1", {"reward": "cans"}),
         ("gymnasium:NoSuchLake-v1", {}),
         ("npz:missing.npz", {}),
+        ("npz:/dev/zero", {"initial": 0}),
     ],
 )
 def test_sources_that_make_no_sense_are_refused(source: str, options: dict[str, str]) -> None:

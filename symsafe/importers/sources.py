@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from os import PathLike
 from typing import Any
@@ -104,6 +105,8 @@ def imported_text(problem: SafetyProblem, source: str, rounding: str | None) -> 
 def _read_archive(path: str | PathLike[str]) -> dict[str, Any]:
     """Return the arrays of an ``.npz`` file; objects, which only pickle can read, are refused."""
     name = read_path(path)
+    if os.path.exists(name) and not os.path.isfile(name):  # zipfile would read a device for ever
+        raise InputError("file", name, "a regular file, an archive of numpy")
     try:
         with zipfile.ZipFile(name) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -111,7 +114,7 @@ def _read_archive(path: str | PathLike[str]) -> dict[str, Any]:
             raise InputError("file", f"{name}, {size} bytes of arrays", "512 MiB at most")
         with np.load(name, allow_pickle=False) as arrays:
             found = {key: arrays[key] for key in _ARRAYS if key in arrays.files}
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # on a damaged archive zipfile and numpy raise errors of many kinds
         reason = getattr(error, "strerror", None) or str(error)
