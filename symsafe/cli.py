@@ -1040,7 +1040,7 @@ def _proofs(name: str | None) -> Iterator[tuple[str, tuple[Callable[[], Proof], 
 def main() -> NoReturn:
     """Run the command line; documented errors become one line and exit status 2."""
     # Batch systems send SIGTERM before they kill: it means the same as Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _terminated)
     output, notes = Stream.of(sys.stdout), Stream.of(sys.stderr)
     sys.stdout, sys.stderr = output, notes
     status = _run()
@@ -1057,8 +1057,11 @@ def main() -> NoReturn:
 def _run() -> int | str | None:
     try:
         app(standalone_mode=True)
-    except SystemExit as done:
-        return done.code
+    except SystemExit as leaving:
+        # typer makes one of Ctrl-C, and says nothing.
+        if isinstance(getattr(leaving.__context__, "__cause__", None), KeyboardInterrupt):
+            print("symsafe: interrupted", file=sys.stderr)
+        return leaving.code
     except ProofFailed as error:
         print(f"symsafe: {error}", file=sys.stderr)
         return 1
@@ -1076,6 +1079,12 @@ def _run() -> int | str | None:
         print(f"symsafe: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         return _UNKNOWN
     return 0
+
+
+def _terminated(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, for what ends in `&`
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _load_any(file: str, at: list[str] | None) -> SafetyProblem | BanditArrays:

@@ -261,7 +261,8 @@ def _answer(
         if engine == "auto" and len(problem.reward) > _SMALL:
             if resume is not None:
                 raise UnsupportedError(_NO_RESUME)
-            return _by_multiplier(problem, asked)
+            with limits:
+                return _by_multiplier(problem, asked, limits)
         problem = problem.problem()
     with limits:
         question = Question.of(problem)
@@ -424,14 +425,16 @@ def _soft_certificate(
     return soft_certificate(question, claim, found.witness, found.proof, found.level)
 
 
-def _by_multiplier(bandit: BanditArrays, asked: Fraction | None) -> Verdict:
+def _by_multiplier(bandit: BanditArrays, asked: Fraction | None, limits: Limits) -> Verdict:
     """Answer for a contextual bandit given by arrays."""
-    limits = Limits()
-    outcome = solve_bandit(bandit)
+    outcome = solve_bandit(bandit, limits)
     try:
-        return _of_bandit(bandit, asked, outcome, limits)
+        verdict = _of_bandit(bandit, asked, outcome, limits)
     except CertificateRejected:  # floats dropped a choice that a checker has to look at
-        return _of_bandit(bandit, asked, outcome.by_multiplier(), limits)
+        verdict = _of_bandit(bandit, asked, outcome.by_multiplier(), limits)
+    if limits.copies.is_copy and verdict.certificate is not None:
+        limits.copies.write(verdict.certificate.save)
+    return verdict
 
 
 def _of_bandit(
@@ -458,7 +461,7 @@ def _of_bandit(
         certificate=certificate,
         rests_on="certificate",
         statistics=Statistics(
-            "multiplier", seconds, certificate.check_seconds, len(outcome.tree), None
+            "multiplier", seconds, certificate.check_seconds, len(outcome.tree), outcome.stopped
         ),
     )
 

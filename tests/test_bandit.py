@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import time
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +19,9 @@ from test_checker import certificate
 
 from symsafe import BanditArrays, Certificate, InputError, checker, decide, load_problem, radius
 from symsafe.certificate import bandit_certificate
-from symsafe.engine import bandit_core, bandit_tree
+from symsafe.engine import bandit_core, bandit_tree, copies
 from symsafe.engine.bandit import solve_bandit
+from symsafe.engine.limits import Limits
 from symsafe.model.files import load_any
 
 
@@ -83,6 +87,85 @@ def test_a_search_that_was_stopped_proves_what_its_open_nodes_prove(
         monkeypatch.setattr(bandit_tree, "_ROUNDS", ((0, nodes),))
         found.append(radius(bandit).lower)
     assert found[0] < found[1] < found[2] <= exact
+
+
+class After(Limits):
+    """Reached when it was asked so often."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
+        self.looks -= 1
+        return "time limit" if self.looks < 0 else None
+
+
+def test_whenever_a_limit_is_reached_the_bounds_are_certified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the search, before a node, inside of a core; then no context is looked at any more."""
+    bandit = large()
+    exact = radius(bandit).lower
+    monkeypatch.setattr(bandit_tree, "_ROUNDS", ((500, 9), (20_000, 60)))
+    for looks in (0, 1, 2, 3, 10, 30, 100):
+        limits = After(looks)
+        outcome = solve_bandit(bandit, limits)
+        assert outcome.stopped == "time limit"
+        assert limits.looks == -1
+        assert outcome.lower <= exact <= outcome.upper < outcome.lower * Fraction(6, 5)
+        claim = {"kind": "radius", "lower": str(outcome.lower), "upper": str(outcome.upper)}
+        assert bandit_certificate(bandit, claim, outcome).check().lower == outcome.lower
+    outcome = solve_bandit(bandit, After(10**9))
+    assert (outcome.lower, outcome.upper, outcome.stopped) == (exact, exact, None)
+
+
+def test_a_time_limit_ends_the_search_with_bounds() -> None:
+    """However short: what one multiplier proves is known before."""
+    found = radius(large(), time_limit=1e-9)
+    assert found.statistics.stopped == "time limit"
+    assert found.lower < found.upper
+    assert found.certificate is not None
+
+
+def test_ctrl_c_ends_the_search_with_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it comes before the search, while numbers are sorted."""
+    before = bandit_tree.Hull.__init__
+
+    def interrupted(self: bandit_tree.Hull, *given: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        before(self, *given)
+
+    monkeypatch.setattr(bandit_tree.Hull, "__init__", interrupted)
+    found = radius(large())
+    assert found.statistics.stopped == "interrupted"
+    assert found.lower < found.upper
+    assert found.certificate is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds are kept by fork")
+def test_bounds_are_kept_while_the_search_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of other problems."""
+    bandit, kept = large(), tmp_path / "c.json"
+    exact = radius(bandit)
+    monkeypatch.setattr(copies, "SECONDS", 0.0)
+    decide_core = bandit_core.Core.decide
+
+    def patient(self: bandit_core.Core, *given: Any) -> Any:
+        late = time.monotonic() + 60
+        while not kept.exists() and time.monotonic() < late:
+            time.sleep(0.01)
+        return decide_core(self, *given)
+
+    monkeypatch.setattr(bandit_core.Core, "decide", patient)
+    found = radius(bandit, checkpoint=kept)
+    assert found.certificate == exact.certificate
+    before = Certificate.load(kept).check()
+    assert before.lower is not None
+    assert before.upper is not None
+    assert before.lower <= exact.lower <= before.upper
 
 
 def test_a_tree_that_is_too_large_to_check_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,3 +293,45 @@ def test_without_any_memory_the_command_says_so(
         cli.main()
     assert caught.value.code == 3
     assert "memory" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_sigterm_ends_a_command_that_ctrl_c_cannot_reach(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell that is no terminal lets what ends in `&` ignore Ctrl-C."""
+
+    def work(**_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "app", work)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert caught.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_a_search_is_answered_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chatbot: Path
+) -> None:
+    """While the problem is read, nothing is known."""
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load_problem", interrupt)
+    monkeypatch.setattr(sys, "argv", ["symsafe", "radius", str(chatbot)])
+    kept = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, kept)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "symsafe: interrupted\n"

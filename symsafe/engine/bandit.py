@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symsafe.engine.bandit_tree import Branching, Hull, Leaf
+from symsafe.engine.limits import Limits
 from symsafe.model.arrays import BanditArrays
 
 __all__ = ["BanditOutcome", "solve_bandit"]
@@ -36,6 +37,8 @@ class BanditOutcome:
     plain : Fraction
         A lower bound that the multiplier proves by itself.
     multiplier : Fraction
+    stopped : str or None
+        The limit that ended the search early.
     """
 
     lower: Fraction
@@ -44,15 +47,19 @@ class BanditOutcome:
     tree: tuple[tuple[int, int] | Leaf, ...]
     plain: Fraction
     multiplier: Fraction
+    stopped: str | None = None
 
     def by_multiplier(self) -> BanditOutcome:
         """Return the bounds that one multiplier proves."""
         return replace(self, lower=self.plain, tree=(Leaf(self.multiplier),))
 
 
-def solve_bandit(bandit: BanditArrays) -> BanditOutcome:
-    """Return the exact radius, or bounds where too many contexts are in doubt."""
-    return _Knapsack(bandit).solve()
+def solve_bandit(bandit: BanditArrays, limits: Limits | None = None) -> BanditOutcome:
+    """Return the exact radius, or bounds where too many contexts are in doubt.
+
+    Where a limit ends the search there are bounds as well: one multiplier has some at once.
+    """
+    return _Knapsack(bandit).solve(limits)
 
 
 class _Knapsack:
@@ -94,9 +101,9 @@ class _Knapsack:
         total = np.cumsum(values) - values
         return np.asarray(total - total[first])
 
-    def solve(self) -> BanditOutcome:
+    def solve(self, limits: Limits | None) -> BanditOutcome:
         hull = Hull(self.price, self.gap, self.owner, self.starts)
-        search = Branching(hull, ceil(self.needed))
+        search = Branching(hull, ceil(self.needed), limits)
         search.solve()
         price = int(self.price[search.choice].sum())
         return BanditOutcome(
@@ -106,4 +113,5 @@ class _Knapsack:
             tuple(search.leaves()),
             Fraction(min(search.root.bound, price), self.unit),
             search.root.slope,
+            search.stopped,
         )

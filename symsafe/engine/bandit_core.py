@@ -7,6 +7,7 @@ which any of them would add to the loss, and the greatest at which any would giv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,7 +129,9 @@ class Core:
 
     # -- the proof -------------------------------------------------------------------------------
 
-    def decide(self, best: int, limit: int) -> tuple[int, list[Move], int | None, int]:
+    def decide(
+        self, best: int, limit: int, stop: Callable[[], bool] = lambda: False
+    ) -> tuple[int, list[Move], int | None, int]:
         """Go through the contexts until no undominated state can become cheaper than `best`.
 
         Returns
@@ -138,7 +141,8 @@ class Core:
         moves : list
             Where it differs from the multiplier's, if it was not known before.
         used : int or None
-            How many contexts had to be decided; None if `limit` states were not enough.
+            How many contexts had to be decided; None if `limit` states were not enough, or if
+            `stop`, which is asked before each context, said so.
         states : int
         """
         # Gaps are counted from what is needed.
@@ -151,7 +155,7 @@ class Core:
             best = self.paid
         done = not self._kept(lost, paid, 0, best).any()
         for i, context in enumerate(self.contexts.tolist()):
-            if done or states > limit:
+            if done or states > limit or stop():
                 break
             pairs = slice(int(self.starts[i]), int(self.starts[i + 1]))
             rise, extra, names = self.more[pairs], self.cost[pairs], self.pairs[pairs]

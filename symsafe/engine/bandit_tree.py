@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symsafe.engine.bandit_core import Core, Move
+from symsafe.engine.limits import Limits
 
 __all__ = ["Branching", "Hull", "Leaf"]
 
@@ -166,9 +167,13 @@ class Branching:
     root : Node
     proven : int
         What every choice costs, by the tree.
+    stopped : str or None
+        The limit that ended the search.
     """
 
-    def __init__(self, hull: Hull, needed: int) -> None:
+    def __init__(self, hull: Hull, needed: int, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.stopped: str | None = None
         self.hull, self.needed, self.random = hull, needed, np.random.default_rng(0)
         self.choice = hull.ends - 1  # loses all that can be lost
         self.best = int(hull.price[self.choice].sum())
@@ -179,20 +184,27 @@ class Branching:
     def solve(self) -> None:
         """Search until the choice is proven to be optimal, or too much is in doubt."""
         for limit, nodes in _ROUNDS:
-            if self.proven < self.best:
+            if self.proven < self.best and not self._stops():
                 self._round(limit, nodes)
+        if self.stopped:  # a better choice may not have been sought yet
+            enough = int(np.searchsorted(self.hull.lost, self.needed))
+            self._offer(int(self.hull.paid[enough]), {}, enough, self.root.slope, [])
+
+    def _stops(self) -> bool:
+        self.stopped = self.stopped or self.limits.reached()
+        return self.stopped is not None
 
     def _round(self, limit: int, nodes: int) -> None:
         root = self._node({})
         heap = [(root.bound, 0, root)]
         made, states = 1, 0
         named: set[int] = set()
-        while heap and heap[0][0] < self.best and made <= nodes:
-            _, _, node = heapq.heappop(heap)
+        while heap and heap[0][0] < self.best and made <= nodes and not self._stops():
+            bound, turn, node = heapq.heappop(heap)
             core, place = self._core(node)
             if made <= _SEARCHED and (found := core.improved()) is not None:
                 self._offer(found[0], node.allowed, place, node.slope, found[1])
-            cheapest, moves, used, count = core.decide(self.best, limit)
+            cheapest, moves, used, count = core.decide(self.best, limit, self._stops)
             self._offer(cheapest, node.allowed, place, node.slope, moves)
             if used is not None:
                 states += count
@@ -201,6 +213,9 @@ class Branching:
                 if states + made * len(named) > _STATES:
                     return
                 continue
+            if self.stopped:  # it stays open
+                heapq.heappush(heap, (bound, turn, node))
+                break
             node.cut = self._cut(node)
             first, last = self._allowed(node.allowed, node.context)
             for part in ((first, node.cut), (node.cut, last)):
