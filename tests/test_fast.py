@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -17,10 +21,10 @@ from symsafe.analysis.occupancy import occupancy
 from symsafe.analysis.policies import deterministic_policies
 from symsafe.analysis.values import expected_return
 from symsafe.certificate import radius_certificate, safe_certificate
-from symsafe.engine import forest, kernel, tree
+from symsafe.engine import fast, forest, kernel, tree
 from symsafe.engine.fast import fast_search, model_of
 from symsafe.engine.leaves import LeafMaker
-from symsafe.engine.limits import Limits
+from symsafe.engine.limits import Limits, Within
 from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guide
 from symsafe.engine.tree import Outcome
@@ -250,3 +254,109 @@ def test_priced_bounds_hold_for_the_occupancy_of_every_bad_policy(seed: int) -> 
             most = np.maximum(most, measure)
     assert (most <= visits + 1e-9).all()
     assert (visits < before - 0.1).any()
+
+
+def bandit(seed: int, states: int = 3) -> SafetyProblem:
+    """Ties, zeros in the data, single actions; every context is met."""
+    random = Random(seed)
+    table = {
+        f"s{s}": {f"a{a}": random.randint(0, 4) for a in range(random.randint(1, 5))}
+        for s in range(states)
+    }
+    table["s0"] |= {"best": 5, "worst": -1}
+    mdp = MDP.bandit(table)
+    counts = {s: {a: random.choice([0, 1, 1, 2, 9]) for a in row} for s, row in table.items()}
+    counts["s0"]["worst"] = 1
+    return SafetyProblem(mdp, DataDistribution.from_counts(mdp, counts), "1/2")
+
+
+def test_the_prices_of_a_bandit_sum_to_what_policies_cost() -> None:
+    """Instead of a linear programme for each policy."""
+    for seed in range(10):
+        guide = Guide(Question.of(bandit(seed)))
+        price = fast.prices(guide)
+        for choices in product(*guide.pair_ranges):
+            cost = guide.policy_cost(np.array(choices))
+            assert price[list(choices)].sum() == pytest.approx(cost * guide.pairs, abs=1e-9)
+
+
+def test_with_prices_the_radius_of_a_bandit_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local search proposes, and no more."""
+    for seed in range(20):
+        exact = check(*solve(bandit(seed)))
+        with monkeypatch.context() as patched:
+            patched.setattr(fast, "_PRICED", 0)
+            assert check(*solve(bandit(seed))) == exact
+
+
+def test_a_kernel_that_has_to_halt_leaves_what_it_was_given() -> None:
+    """The policy that was known, the node as it was: open."""
+    question = Question.of(to_problem(random_sparse(11, 4, seed=3, regret=Fraction(1, 2))))
+    search = fast._Fast(question, Limits(), None, None, None)
+    search._plant()
+    search.model.halt[0] = True
+    before = search.best.copy()
+    found = search._climbed(search.room[0], np.array([1]), before)
+    assert (found == before).all()
+    assert kernel.search(search.model, search.pool, *search.room, 1.0, 1.0, 9)[0] == kernel.PAUSED
+    assert search.pool.counts[:3].tolist() == [1, 1, 0]
+    search.model.halt[0] = False
+    outcome = search.run()
+    assert check(question, outcome) == check(*solve(question.problem))
+
+
+def test_a_node_that_is_not_expanded_to_the_end_stays_open() -> None:
+    """A state of many actions takes seconds, and is left in the middle."""
+    count = 2000
+    mdp = MDP.bandit({"s": {f"a{a}": a for a in range(count)}})
+    question = Question.of(SafetyProblem(mdp, DataDistribution.uniform(mdp), "1/2"))
+    search = fast._Fast(question, Limits(), None, None, None)
+    search.pool = fast.new_pool(4 * count + 2, 1, count)
+    search._plant()
+    pool, halt = search.pool, search.model.halt
+    with ThreadPoolExecutor(1) as crew:
+        task = crew.submit(kernel.search, search.model, pool, *search.room, 1.0, 1.0, 1)
+        while pool.counts[2] == 0 and not task.done():
+            time.sleep(0.001)
+        halt[0] = True
+        assert task.result() == (kernel.PAUSED, -1)
+    assert pool.counts[:3].tolist() == [1, 1, 1]
+    assert (pool.heap[0], pool.kind[0], pool.source[0]) == (0, kernel.OPEN, 0)
+
+
+@pytest.mark.parametrize("name", ["climb", "search"])
+def test_ctrl_c_halts_the_kernel_wherever_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main thread waits for it, and sees the signal."""
+    question = Question.of(to_problem(random_sparse(8, 4, seed=3, regret=Fraction(1, 2))))
+    real = getattr(kernel, name)
+    halted = []
+
+    def endless(model: kernel.Model, *given: object) -> object:
+        if not halted:
+            signal.raise_signal(signal.SIGINT)
+            late = time.monotonic() + 60
+            while not model.halt[0] and time.monotonic() < late:
+                time.sleep(0.001)
+            halted.append(bool(model.halt[0]))
+        return real(model, *given)
+
+    monkeypatch.setattr(kernel, name, endless)
+    with Limits() as limits:
+        outcome = fast_search(question, limits)
+    assert halted == [True]
+    assert outcome.stopped == "interrupted"
+    lower, upper = (x / question.reward_range for x in (outcome.lower, outcome.witness.cost))
+    assert lower < upper
+    radius_certificate(question, lower, upper, outcome.root, outcome.witness).check()
+
+
+def test_a_search_is_overdue_by_time_and_by_ctrl_c_but_not_by_nodes() -> None:
+    """Nodes are counted where they are made."""
+    assert not Limits(seconds=1000, nodes=1).overdue()
+    short = Limits(seconds=1e-9)
+    assert short.overdue()
+    assert Within(short).overdue()
+    with Limits() as limits:
+        signal.raise_signal(signal.SIGINT)
+        assert limits.overdue()
+        assert Within(limits).overdue()

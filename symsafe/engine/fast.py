@@ -8,11 +8,11 @@ turns each leaf into exact evidence, and where that fails hands the leaf to the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from fractions import Fraction
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +47,14 @@ _ROOM = 4096
 _TIE = 1e-9
 _MARGIN = 1e-5
 _GRID_DIGITS = 7
+# From so many pairs on, a bandit's policies are priced without a programme for each.
+_PRICED = 1000
+_LOOK = 0.05  # seconds between looks at the limits while the kernel works
 # Seconds per node and pair that exact evidence takes, and that writing and checking it take.
 _CLOSING, _CHECKING = 1e-5, 7e-6
 
 
+T = TypeVar("T")
 _Room = tuple[kernel.Linear, kernel.Linear, kernel.Steps]
 
 
@@ -79,9 +83,30 @@ def model_of(question: Question, guide: Guide, coarse: float) -> kernel.Model:
         reach=np.ones((states, states)),
         bad=guide.bad_return,
         coarse=coarse,
+        price=prices(guide) if not question.discount and pairs >= _PRICED else np.zeros(0),
+        halt=np.zeros(1, np.bool_),
     )
     kernel.hitting(model, np.ones(pairs, np.bool_), model.reach, 500)
     return model
+
+
+def prices(guide: Guide) -> NDArray[np.float64]:
+    """Return what each pair of a bandit costs if a policy takes it, as the kernel counts.
+
+    As in `symsafe.engine.bandit`: the value of a context that is best for a pair is the least
+    reward with no more data above it than the pair has, and not below the pair's own.
+    """
+    found = np.zeros(guide.pairs)
+    for pairs in guide.pair_ranges:
+        order = pairs.start + np.argsort(-guide.rewards[pairs], kind="stable")
+        reward, weight = guide.rewards[order], guide.weights[order] * guide.pairs
+        above = np.append(0.0, np.cumsum(weight)[:-1])
+        # What lowering all that is above to a reward costs.
+        lowered = np.append(0.0, np.cumsum(above[1:] * -np.diff(reward)))
+        place = np.searchsorted(above, weight, side="right") - 1
+        place = np.minimum(place, np.arange(len(order)))
+        found[order] = lowered[place] + weight * (reward[place] - reward)
+    return found
 
 
 def new_pool(room: int, states: int, pairs: int) -> kernel.Pool:
@@ -204,7 +229,7 @@ class _Fast:
         seed, choice = np.array([1], np.int64), self.best
         # A decision is often made by a few nodes; then this would take longest.
         for _ in range(_CLIMBS if self.enough is None else 1):
-            choice = self._climbed(self.room[0], seed, choice)
+            choice = self._alone(partial(self._climbed, self.room[0], seed, choice))
             if self.limits.reached():
                 break
         self._offer(choice)
@@ -214,6 +239,25 @@ class _Fast:
         best = choice.copy()
         kernel.climb(self.model, room, self.good, choice.copy(), seed, _KICKS, best)
         return best
+
+    def _alone(self, work: Callable[[], T]) -> T:
+        with ThreadPoolExecutor(1) as crew:
+            return self._watched([crew.submit(work)])[0]
+
+    def _watched(self, tasks: list[Future[T]]) -> list[T]:
+        """Return the results of compiled work; once a limit is reached it halts, wherever it is.
+
+        While the kernel works in the main thread, Python would not even see a signal.
+        """
+        halt = self.model.halt
+        try:
+            while wait(tasks, _LOOK).not_done:
+                halt[0] = halt[0] or self.limits.overdue()
+        except BaseException:  # a second Ctrl-C
+            halt[0] = True
+            raise
+        halt[0] = False
+        return [task.result() for task in tasks]
 
     def _offer(self, choice: Ints) -> Fraction:
         """Take the policy as the witness if it is bad and cheaper, exactly; return its return."""
@@ -254,7 +298,9 @@ class _Fast:
             stopped = self._stopped()
             if stopped or self._done():
                 return stopped
-            found = kernel.search(self.model, self.pool, *self.room, *self._threshold(), budget)
+            found = self._alone(
+                partial(self._grow, self._threshold(), budget, self.pool, self.room)
+            )
             budget = min(2 * budget, _ALONE // 4)
             if found[0] == kernel.FULL:
                 self.pool = larger(self.pool)
@@ -279,14 +325,18 @@ class _Fast:
                     due *= 4
                     climb = partial(self._climbed, choice=self.best)
                     spaces = [room[0] for room in rooms[:_CHAINS]]
-                    for choice in list(crew.map(climb, spaces, seeds)):
+                    climbs = [crew.submit(climb, *x) for x in zip(spaces, seeds, strict=True)]
+                    for choice in self._watched(climbs):
                         self._offer(choice)
                     continue
                 while len(self.pool.parent) < self.pool.counts[0] + _PARTS * size:
                     self.pool = larger(self.pool)
                 lent = [kernel.lend(self.pool, part) for part in parts[: self.pool.counts[1]]]
                 grow = partial(self._grow, self._threshold(), share)
-                results = list(crew.map(grow, parts[: len(lent)], rooms[: len(lent)]))
+                grown = [
+                    crew.submit(grow, *x) for x in zip(parts[: len(lent)], rooms, strict=False)
+                ]
+                results = self._watched(grown)
                 for node, part, (outcome, single) in zip(lent, parts, results, strict=False):
                     offset = kernel.merge(self.pool, part, node)
                     if outcome == kernel.CLIMBED:

@@ -108,6 +108,8 @@ class Model(NamedTuple):
     reach: Floats  # (S, S): hitting bounds [target, state] for all policies
     bad: float
     coarse: float  # what rounding a hitting bound may add
+    price: Floats  # (n) of a large bandit: what a pair costs; a policy costs the sum. Else empty
+    halt: Flags  # (1): whether to return as soon as possible, with what there is
 
 
 class Linear(NamedTuple):
@@ -517,6 +519,8 @@ def _dual(m: Model, lp: Linear) -> int:
     _leave(m, lp)
     pivots = 0
     for _ in range(200 + 20 * states):
+        if m.halt[0]:
+            return 2
         for k in range(states):
             lp.value[k] = norm[k] = 0.0
         for t in range(0, states - 1, 2):  # two at once, as adding waits for the last sum
@@ -562,6 +566,8 @@ def _dual(m: Model, lp: Linear) -> int:
         while entering < 0:
             if count == 0:
                 return 1
+            if m.halt[0]:
+                return 2
             at, best = 0, able[0]
             for i in range(1, count):
                 p = able[i]
@@ -870,6 +876,8 @@ def _hopes(
         for p in range(m.starts[s], m.starts[s + 1]):
             if not allowed[p] or forced[p]:
                 continue
+            if m.halt[0]:
+                return
             hopes[p] = 0.0
             for q in range(m.starts[s], m.starts[s + 1]):
                 if allowed[q] and lp.place[q] < 0 and not lp.top[q]:
@@ -897,6 +905,8 @@ def _hopeless(
         return _least(m, inside, m.worst) > m.bad + _RETURN
     for p in range(m.starts[s], m.starts[s + 1]):
         if steps.gone[step, p]:
+            if m.halt[0]:
+                return False
             _inside(m, allowed, _only(pairs, p), s, inside)
             bound, kappa = _couple(
                 m,
@@ -1011,7 +1021,7 @@ def _expand(
 
     Eliminations come in phases; within one they do not depend on each other. Once the node is
     closed, those that were not needed are dropped. Returns the node of a policy that looks bad and
-    too cheap, else -1.
+    too cheap, else -1. If it has to halt before, the node is open as it was.
     """
     states, pairs = len(m.initial), len(m.owner)
     visits, value = np.zeros((states, states)), np.zeros(states)
@@ -1035,7 +1045,7 @@ def _expand(
         _start(m, lp, m.worst)
     count, phase, ended, chosen = 0, 0, OPEN, _NOWHERE
     bound, kappa = pool.bound[node], pool.kappa[node]
-    while ended == OPEN:
+    while ended == OPEN and not m.halt[0]:
         # No policy is bad.
         total = worst(m, allowed, choice, visits, value)
         if total > m.bad + _RETURN:
@@ -1071,7 +1081,7 @@ def _expand(
         for s in range(states):
             _fill(gone, 0, pairs)
             for p in range(m.starts[s], m.starts[s + 1]):
-                if not allowed[p] or p == choice[s] or forced[p]:
+                if not allowed[p] or p == choice[s] or forced[p] or m.halt[0]:
                     continue
                 if _changed_return(m, p, total, visits, value) > m.bad + _RETURN:
                     _inside(m, allowed, _only(pairs, p), s, inside)
@@ -1114,7 +1124,7 @@ def _expand(
             _fill(gone, 0, pairs)
             weight, left = 0.0, 0
             for p in range(m.starts[s], m.starts[s + 1]):
-                if not allowed[p]:
+                if not allowed[p] or m.halt[0]:
                     continue
                 scores[p], multiplier[p] = bound, kappa
                 if hopes[p] > (0.9 if beaten else 1e-3) * gap:
@@ -1159,6 +1169,9 @@ def _expand(
                     if steps.gone[step, p]:
                         allowed[p] = False
             phase += 1
+    if m.halt[0]:
+        _push(pool, node)
+        return -1
     # Drop, from the last on, the steps without which the node is closed as well.
     for step in range(count):
         steps.kept[step] = True
@@ -1166,7 +1179,7 @@ def _expand(
         steps.last[0] = kappa
         spare = _PATIENCE
         for step in range(count - 1, -1, -1):
-            if (ended == BRANCHED and step == count - 1) or spare == 0:
+            if (ended == BRANCHED and step == count - 1) or spare == 0 or m.halt[0]:
                 continue
             steps.kept[step] = False
             spare -= 1
@@ -1241,6 +1254,8 @@ def search(
     for _ in range(budget):
         if pool.counts[1] == 0:
             return READY, -1
+        if m.halt[0]:
+            return PAUSED, -1
         if pool.counts[0] > room:
             return FULL, -1
         pool.counts[2] += 1
@@ -1311,6 +1326,11 @@ def _random(pool: Ints, below: int) -> int:
 @_compiled
 def _cost(m: Model, lp: Linear, choice: Ints) -> float:
     """Return the cost of a policy, in all states."""
+    if len(m.price) > 0:
+        total = 0.0
+        for s in range(len(choice)):
+            total += m.price[choice[s]]
+        return total
     for p in range(len(lp.place)):
         lp.low[p], lp.high[p] = 0.0, m.weight[p]
     for s in range(len(choice)):
@@ -1338,7 +1358,7 @@ def _recreate(m: Model, lp: Linear, choice: Ints, seed: Ints) -> bool:
             old = choice[s]
             for p in range(m.starts[s], m.starts[s + 1]):
                 lost = total - _changed_return(m, p, total, visits, value)
-                if p == old or lost <= _TINY:
+                if p == old or lost <= _TINY or m.halt[0]:
                     continue
                 choice[s] = p
                 rise = max(0.0, _cost(m, lp, choice) - current)
@@ -1347,7 +1367,7 @@ def _recreate(m: Model, lp: Linear, choice: Ints, seed: Ints) -> bool:
                 if rate < best:
                     best, chosen = rate, p
             choice[s] = old
-        if chosen < 0:
+        if chosen < 0 or m.halt[0]:
             return False
         choice[m.owner[chosen]] = chosen
         current = _cost(m, lp, choice)
@@ -1369,7 +1389,7 @@ def _descend(m: Model, lp: Linear, choice: Ints, seed: Ints, order: Ints) -> flo
         for k in range(states):
             s = order[k]
             for p in range(m.starts[s], m.starts[s + 1]):
-                if p == choice[s]:
+                if p == choice[s] or m.halt[0]:
                     continue
                 if _changed_return(m, p, total, visits, value) > m.bad + _TINY:
                     continue
@@ -1401,6 +1421,8 @@ def climb(
     least = _descend(m, lp, choice, seed, order)
     _copy(choice, best)
     for kick in range(kicks):
+        if m.halt[0]:
+            break
         _copy(best if kick % 8 else good, choice)
         s = _random(seed, states)
         for _ in range(1 + _random(seed, max(2, states // 2)) if kick % 8 else 0):

@@ -100,6 +100,10 @@ class Limits:
         """Return the seconds left, at least 0, or None without a time limit."""
         return None if self.seconds is None else max(0.0, self.seconds - self.elapsed)
 
+    def overdue(self) -> bool:
+        """Return whether to stop at once, whatever the nodes; makes no copy of the process."""
+        return self.interrupted or self.remaining() == 0.0
+
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:
         """Return which limit is reached, or None.
 
@@ -140,6 +144,10 @@ class Within(Limits):
     def remaining(self) -> float | None:
         """Return the seconds left of the outer search."""
         return self._outer.remaining()
+
+    def overdue(self) -> bool:
+        """Return whether the outer search has to stop at once."""
+        return self._outer.overdue()
 
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
         """Return which limit of the outer search is reached, or None."""
