@@ -360,3 +360,54 @@ def test_a_search_is_overdue_by_time_and_by_ctrl_c_but_not_by_nodes() -> None:
         signal.raise_signal(signal.SIGINT)
         assert limits.overdue()
         assert Within(limits).overdue()
+
+
+def closed_early(question: Question, limits: Limits) -> None:
+    outcome = fast_search(question, limits)
+    assert outcome.nodes == 1
+    lower, upper = (x / question.reward_range for x in (outcome.lower, outcome.witness.cost))
+    assert lower < upper
+    assert outcome.stopped == ("interrupted" if limits.interrupted else "time limit")
+    radius_certificate(question, lower, upper, outcome.root, outcome.witness).check()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_long_after_a_time_limit_the_bound_of_the_root_has_to_do(workers: int) -> None:
+    """Also if it is a process that finds it so late."""
+
+    class Late(Limits):
+        def exhausted(self) -> bool:
+            return True
+
+    problem = to_problem(random_sparse(11, 4, seed=0, regret=Fraction(1, 2)))
+    closed_early(Question.of(problem), Late(workers=workers))
+
+
+def test_a_second_ctrl_c_leaves_the_bound_of_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first one the tree is made exact, which may take long."""
+    question = Question.of(to_problem(random_sparse(8, 4, seed=3, regret=Fraction(1, 2))))
+    real, calls = forest.Maker.circulation, []
+
+    def interrupted(*given: object) -> object:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forest.Maker, "circulation", interrupted)
+    limits = Limits()
+    with pytest.raises(KeyboardInterrupt):
+        fast_search(question, limits)
+    calls.clear()
+
+    class Interrupted(Limits):
+        interrupted = False
+
+        def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
+            self.interrupted = nodes > 20
+            return "interrupted" if self.interrupted else None
+
+        def overdue(self) -> bool:
+            return False
+
+    closed_early(question, Interrupted())

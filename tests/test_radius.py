@@ -22,6 +22,10 @@ from symsafe import (
     radius,
 )
 from symsafe.analysis.linear_program import LinearOptimum
+from symsafe.certificate import radius_certificate
+from symsafe.engine import tree
+from symsafe.engine.limits import Limits
+from symsafe.engine.question import Question
 from symsafe.engine.relaxation import Guess
 
 CHUNK = 50
@@ -171,6 +175,37 @@ def test_a_node_limit_leaves_certified_bounds(nodes: int) -> None:
     assert verdict.certificate is not None
     claim = verdict.certificate.document["claim"]
     assert (claim["lower"], claim["upper"]) == (str(verdict.lower), str(verdict.upper))
+
+
+class After(Limits):
+    """Reached when it was asked so often."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def overdue(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+    def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
+        return "time limit" if self.overdue() else None
+
+
+def test_a_search_can_stop_between_the_actions_of_a_state() -> None:
+    """Whenever it does, its bounds are certified."""
+    question = Question.of(to_problem(random_sparse(3, 12, seed=1, regret=Fraction(1, 2))))
+    exact = tree.search(question, Limits()).lower
+    scale, met = question.reward_range, set()
+    for looks in [*range(80), 10**9]:
+        limits = After(looks)
+        found = tree.search(question, limits)
+        met.add(found.stopped)
+        assert (limits.looks >= 0) == (found.stopped is None)
+        assert found.lower <= exact <= found.witness.cost
+        lower, upper = found.lower / scale, found.witness.cost / scale
+        radius_certificate(question, lower, upper, found.root, found.witness).check()
+    assert met == {None, "time limit"}
 
 
 def test_a_time_limit_ends_in_unknown_with_bounds() -> None:

@@ -174,6 +174,10 @@ def fast_search(
     return _Fast(question, limits, enough, report, start).run()
 
 
+class _Late(Exception):  # noqa: N818
+    """To make a tree exact takes much longer than was expected."""
+
+
 class _Fast:
     def __init__(
         self,
@@ -217,7 +221,13 @@ class _Fast:
             except MemoryError:  # when the pool should grow; what it holds is whole
                 stopped = "memory limit"
         if not slow.settled():
-            self._close(stopped)
+            try:
+                self._close(stopped)
+            except (_Late, KeyboardInterrupt) as cause:
+                if isinstance(cause, KeyboardInterrupt) and not self.limits.interrupted:
+                    raise
+                stopped = stopped or self.limits.reached() or "time limit"
+                self._close_root(stopped)
         if slow.settled():
             slow.root = trivial_root(self.question)
         lower, count = least_cost(slow.root, slow.witness), sum(1 for _ in walk(slow.root))
@@ -405,6 +415,8 @@ class _Fast:
             waiting += reversed(children[i])
 
         def close(leaf: int) -> Leaf | None:
+            if count > 1 and self.limits.exhausted():
+                raise _Late
             place = places[leaf]
             if pool.kind[leaf] == kernel.VALUE:
                 return maker.value(place, pool.choice[leaf]) or self.slow.leaves.value(
@@ -427,3 +439,10 @@ class _Fast:
         for leaf in leaves:
             if places[leaf].node.content is None:
                 self.slow.close(places[leaf].node)
+
+    def _close_root(self, stopped: str) -> None:
+        """Leave the tree, and make the bound of the root exact: that does not take long."""
+        self.slow.root = Node(self.slow.root.allowed)
+        self.pool = new_pool(1, self.states, self.pairs)
+        self._plant()
+        self._close(stopped)

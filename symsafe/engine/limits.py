@@ -104,6 +104,10 @@ class Limits:
         """Return whether to stop at once, whatever the nodes; makes no copy of the process."""
         return self.interrupted or self.remaining() == 0.0
 
+    def exhausted(self) -> bool:
+        """Return whether the time limit is exceeded so far that proofs should be cut short."""
+        return self._seconds is not None and self.elapsed > 2 * self._seconds + 1
+
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:
         """Return which limit is reached, or None.
 
@@ -148,6 +152,10 @@ class Within(Limits):
     def overdue(self) -> bool:
         """Return whether the outer search has to stop at once."""
         return self._outer.overdue()
+
+    def exhausted(self) -> bool:
+        """Return whether the outer search has exceeded its time by far."""
+        return self._outer.exhausted()
 
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:  # noqa: ARG002
         """Return which limit of the outer search is reached, or None."""

@@ -55,6 +55,8 @@ def local_optima(
             improved = False
             for state in random.permutation(guide.states):
                 for pair in guide.pair_ranges[state]:
+                    if stop():  # a state may have many
+                        break
                     changed = choice.copy()
                     changed[state] = pair
                     if cost(changed) < current - _GAIN:

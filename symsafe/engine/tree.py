@@ -297,7 +297,9 @@ class Search:
             if self.limits.reached(self.nodes):
                 return node
             children = [self._child(node, state, (pair,)) for pair in pairs]
-            closed = [child for child in children if self._try_close(child)]
+            closed = [
+                child for child in children if not self.limits.overdue() and self._try_close(child)
+            ]
             kept = tuple(
                 pair for child, pair in zip(children, pairs, strict=True) if child.content is None
             )
@@ -326,10 +328,16 @@ class Search:
             return
         state = self._branching_state(node)
         children = tuple(self._child(node, state, (pair,)) for pair in node.allowed[state])
-        node.content = Split(state, children)
+        waiting = []
         for child in children:
+            if self.limits.overdue():  # to close the node alone is quicker than all that is below
+                self._push(node, bound)
+                return
             if not self._try_close(child):
-                self._push(child, bound)
+                waiting.append(child)
+        node.content = Split(state, children)
+        for child in waiting:
+            self._push(child, bound)
 
     def _branching_state(self, node: Node) -> int:
         """Return the state whose least promising pair would raise the bound most."""
