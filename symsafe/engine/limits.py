@@ -106,7 +106,7 @@ class Limits:
 
     def exhausted(self) -> bool:
         """Return whether the time limit is exceeded so far that proofs should be cut short."""
-        return self._seconds is not None and self.elapsed > 2 * self._seconds + 1
+        return self.seconds is not None and self.elapsed > 2 * self.seconds + 1
 
     def reached(self, nodes: int = 0, reserve: float = 0.0) -> str | None:
         """Return which limit is reached, or None.
