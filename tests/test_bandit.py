@@ -120,6 +120,17 @@ def test_whenever_a_limit_is_reached_the_bounds_are_certified(
     assert (outcome.lower, outcome.upper, outcome.stopped) == (exact, exact, None)
 
 
+def test_a_node_limit_ends_the_search_with_bounds() -> None:
+    """This bandit needs some dozens of nodes."""
+    bandit = random_bandit(28, contexts=12, largest=50)
+    exact = radius(bandit)
+    found = radius(bandit, node_limit=1)
+    assert found.statistics.stopped == "node limit"
+    assert found.lower < exact.lower
+    assert found.upper is not None
+    assert found.upper >= exact.lower
+
+
 def test_a_time_limit_ends_the_search_with_bounds() -> None:
     """However short: what one multiplier proves is known before."""
     found = radius(large(), time_limit=1e-9)

@@ -174,6 +174,7 @@ class Branching:
     def __init__(self, hull: Hull, needed: int, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.stopped: str | None = None
+        self.opened = 0  # nodes
         self.hull, self.needed, self.random = hull, needed, np.random.default_rng(0)
         self.choice = hull.ends - 1  # loses all that can be lost
         self.best = int(hull.price[self.choice].sum())
@@ -184,14 +185,14 @@ class Branching:
     def solve(self) -> None:
         """Search until the choice is proven to be optimal, or too much is in doubt."""
         for limit, nodes in _ROUNDS:
-            if self.proven < self.best and not self._stops():
+            if self.proven < self.best and not self._stops(self.opened):
                 self._round(limit, nodes)
         if self.stopped:  # a better choice may not have been sought yet
             enough = int(np.searchsorted(self.hull.lost, self.needed))
             self._offer(int(self.hull.paid[enough]), {}, enough, self.root.slope, [])
 
-    def _stops(self) -> bool:
-        self.stopped = self.stopped or self.limits.reached()
+    def _stops(self, opened: int = 0) -> bool:
+        self.stopped = self.stopped or self.limits.reached(opened)
         return self.stopped is not None
 
     def _round(self, limit: int, nodes: int) -> None:
@@ -199,8 +200,9 @@ class Branching:
         heap = [(root.bound, 0, root)]
         made, states = 1, 0
         named: set[int] = set()
-        while heap and heap[0][0] < self.best and made <= nodes and not self._stops():
+        while heap and heap[0][0] < self.best and made <= nodes and not self._stops(self.opened):
             bound, turn, node = heapq.heappop(heap)
+            self.opened += 1
             core, place = self._core(node)
             if made <= _SEARCHED and (found := core.improved()) is not None:
                 self._offer(found[0], node.allowed, place, node.slope, found[1])
