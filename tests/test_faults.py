@@ -325,7 +325,7 @@ def test_ctrl_c_before_a_search_is_answered_with_a_message(
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_problem", interrupt)
+    monkeypatch.setattr(cli, "load_any", interrupt)
     monkeypatch.setattr(sys, "argv", ["symsafe", "radius", str(chatbot)])
     kept = signal.getsignal(signal.SIGTERM)
     try:

@@ -28,7 +28,7 @@ from symsafe.model import (
     save_problem,
 )
 from symsafe.model.data_set import DataSet
-from symsafe.model.files import write_atomically
+from symsafe.model.files import load_any, write_atomically
 
 DESIGN = """
 [mdp]
@@ -567,8 +567,12 @@ def test_load_reads_json(tmp_path: Path, name: str, before: str) -> None:
 @pytest.mark.parametrize("text", [DESIGN, json.dumps(tomllib.loads(DESIGN))])
 def test_load_reads_standard_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A dash is standard input, in either format."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    assert load_problem("-") == loads_problem(DESIGN)
+    for load in (load_problem, load_any):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert load("-") == loads_problem(DESIGN)
+    monkeypatch.setattr(sys, "stdin", None)  # as Python says that it is closed
+    with pytest.raises(InputError, match="a readable file"):
+        load_problem("-")
 
 
 def test_syntax_errors_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -626,7 +626,10 @@ MDP_TWO = MDP.bandit({"s": {"a": 1, "b": 0}})
         ({"kind": "l2", "weight": -1}, "regularizer.weight"),
         ({"kind": "l2", "weight": 0.5}, "regularizer.weight"),
         ({"kind": "l2", "weight": 1, "refrence": "uniform"}, "regularizer.refrence"),
-        ({"kind": "l2", "weight": 1, "reference": {"s": {"a": 1, "b": 1}}}, "policy.s"),
+        (
+            {"kind": "l2", "weight": 1, "reference": {"s": {"a": 1, "b": 1}}},
+            "regularizer.reference.s",
+        ),
         ({"kind": "l2", "weight": 1, "coefficients": {}}, "regularizer.coefficients"),
         ({"kind": "linear", "weight": 1}, "regularizer.coefficients"),
         ({"kind": "linear", "weight": 1, "reference": "uniform"}, "regularizer.reference"),
