@@ -339,7 +339,9 @@ def check(
                 raise InputError(option, value, "--against, as it is for the problem there")
     problem = None if against is None else _load_any(against, at)
     among = None
-    if isinstance(problem, SafetyProblem) and confidence is not None:
+    if confidence is not None:
+        if not isinstance(problem, SafetyProblem):
+            raise InputError("--confidence", confidence, "a problem with counts, not one of arrays")
         among = confidence_set(problem.data, confidence)
     reason = None
     sentence = ""

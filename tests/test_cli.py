@@ -298,12 +298,16 @@ def test_what_a_file_says_cannot_steer_a_terminal(tmp_path: Path) -> None:
         ("coverage tight.toml --margin 1/2", "--margin"),
         ("check c.json --at r=1", "--at"),
         ("check c.json --confidence 1/2", "--confidence"),
+        ("check c.json --against arrays.json --confidence 1/2", "--confidence"),
+        ("decide arrays.json --at r=1", "--at"),
     ],
 )
 def test_options_that_contradict_are_refused_before_the_work(
     line: str, option: str, tight: str, tmp_path: Path
 ) -> None:
     """No option is ignored, and no input is written over."""
+    lists = {"actions": 2, "initial": [1], "reward": [1, 0], "data": [1, 1], "regret": 1}
+    (tmp_path / "arrays.json").write_text(json.dumps({"format": "arrays", **lists}))
     before = Path(tight).read_text()
     code, answer, notes = in_shell(f"$symsafe {line}", tmp_path)
     assert (code, answer) == (2, "")
