@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,12 +10,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import pytest
 from instances import random_sparse, to_problem
 from processes import until_at_work
+from typer.testing import CliRunner
 
-from symsafe import checker, cli, problems, save_problem
+from symsafe import InputError, UnsupportedError, checker, cli, problems, save_problem
+from symsafe.display.streams import Stream
 
 COMMAND = [sys.executable, "-m", "symsafe"]
 
@@ -303,28 +307,92 @@ def test_what_a_file_says_cannot_steer_a_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_contradict_are_refused_before_the_work(
-    line: str, option: str, tight: str, tmp_path: Path
+    line: str, option: str, tight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No option is ignored, and no input is written over."""
     lists = {"actions": 2, "initial": [1], "reward": [1, 0], "data": [1, 1], "regret": 1}
     (tmp_path / "arrays.json").write_text(json.dumps({"format": "arrays", **lists}))
     before = Path(tight).read_text()
-    code, answer, notes = in_shell(f"$symsafe {line}", tmp_path)
-    assert (code, answer) == (2, "")
-    assert notes.startswith(f"symsafe: {option}: found")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.app, line.split())
+    assert isinstance(result.exception, InputError)
+    assert (result.exception.field, result.output) == (option, "")
     assert Path(tight).read_text() == before
 
 
 def test_coverage_is_not_answered_for_another_problem(tmp_path: Path) -> None:
     """A penalty is refused, as its critical epsilon is another."""
     (tmp_path / "p.toml").write_text(problems.text("chatbot-penalised"))
-    code, answer, notes = in_shell("$symsafe coverage p.toml", tmp_path)
-    assert (code, answer) == (2, "")
-    assert "regularizer" in notes
+    result = CliRunner().invoke(cli.app, ["coverage", str(tmp_path / "p.toml")])
+    assert isinstance(result.exception, UnsupportedError)
+    assert result.output == ""
 
 
-def test_a_claim_about_a_set_is_bound_to_the_set_meant(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_dropped_and_told() -> None:
+    """At once where lines are written out, else at the end."""
+    for waits in (True, False):
+        with open("/dev/full", "w", encoding="ascii", buffering=1) as full:
+            stream = Stream.of(full)
+            stream.reconfigure(line_buffering=not waits)
+            assert stream.write("\u65e5\n") == 2
+            assert (stream.failure is None) == waits
+            stream.flush()
+            assert stream.failure is not None
+            assert stream.failure.errno == errno.ENOSPC
+            stream.write("goes nowhere\n")
+            stream.flush()
+            stream.detach()
+    nowhere = Stream.of(None)
+    print("to nobody", file=nowhere, flush=True)
+    nowhere.close()
+    assert nowhere.failure is None
+
+
+@pytest.mark.parametrize(("code", "told"), [(errno.ENOSPC, True), (errno.EPIPE, False)])
+def test_an_answer_that_was_not_printed_has_no_verdict(
+    code: int, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reader that has closed the pipe has read enough, and is told nothing."""
+
+    def answer(standalone_mode: bool) -> None:
+        assert standalone_mode
+        cast(Stream, sys.stdout).failure = OSError(code, os.strerror(code))
+        raise SystemExit(1)
+
+    monkeypatch.setattr(cli, "app", answer)
+    kept = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, kept)
+    assert caught.value.code == 2
+    assert ("symsafe: standard output" in capsys.readouterr().err) == told
+
+
+def test_a_table_that_cannot_be_written_is_printed(
+    tight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its answers took long."""
+    write = cli.write_atomically
+
+    def full(path: str, _: str) -> None:
+        raise InputError("file", path, "a writable file (No space left on device)")
+
+    monkeypatch.setattr(cli, "write_atomically", full)
+    result = CliRunner().invoke(cli.app, ["sweep", tight, "-o", str(tmp_path / "t.csv")])
+    assert isinstance(result.exception, InputError)
+    assert "radius,3/5,3/50,unsafe" in result.stdout
+    monkeypatch.setattr(cli, "write_atomically", write)
+    result = CliRunner().invoke(cli.app, ["sweep", tight, "-o", str(tmp_path / "t.csv")])
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_a_claim_about_a_set_is_bound_to_the_set_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The coverage of the file, all distributions, or those compatible with its counts."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a.toml").write_text(problems.text("annotation"))
     (tmp_path / "wide.toml").write_text(problems.text("annotation").partition("[coverage]")[0])
     for line, status in (
@@ -339,9 +407,64 @@ def test_a_claim_about_a_set_is_bound_to_the_set_meant(tmp_path: Path) -> None:
         ("check d.json --against a.toml --confidence 1/3", 1),
         ("check d.json --against a.toml", 1),
     ):
-        assert in_shell(f"$symsafe {line}", tmp_path)[0] == status, line
+        assert CliRunner().invoke(cli.app, line.split()).exit_code == status, line
     more = (tmp_path / "a.toml").read_text().replace("refuse = 2100", "refuse = 2101", 1)
     (tmp_path / "more.toml").write_text(more)
-    code, _, notes = in_shell("$symsafe check n.json --against more.toml", tmp_path)
-    assert code == 1
-    assert "counts" in notes
+    result = CliRunner().invoke(cli.app, ["check", "n.json", "--against", "more.toml"])
+    assert result.exit_code == 1
+    assert "counts" in result.stderr
+
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "first"),
+    [
+        ("decide tight-bandit.toml", 1, "unsafe"),
+        ("decide tight-bandit-safe.toml", 0, "safe"),
+        ("decide families/safe-family.toml", 0, "safe"),
+        ("decide annotation.toml --confidence 1/2", 1, "unsafe"),
+        ("radius chatbot.toml", 0, "1/240"),
+        ("profile chatbot.toml", 0, "0"),
+        ("bounds tight-bandit.toml", 0, "paper"),
+        ("matrix tight-bandit.toml", 0, "s.best"),
+        ("theorem proposition-3.3 chatbot.toml", 1, None),
+        ("coverage annotation.toml --repair --samples", 0, None),
+        ("region families/rare-style.toml", 0, "safe"),
+        ("radius families/rare-style.toml", 0, None),
+    ],
+)
+def test_text_and_json_say_the_same(
+    line: str, status: int, first: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same exit status, and one JSON object."""
+    monkeypatch.chdir(EXAMPLES)
+    plain = CliRunner().invoke(cli.app, line.split())
+    assert plain.exit_code == status
+    assert first is None or plain.stdout.split()[0] == first
+    record = CliRunner().invoke(cli.app, [*line.split(), "--json"])
+    assert record.exit_code == status
+    assert isinstance(json.loads(record.stdout), dict)
+
+
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("example", "annotation"),
+        ("theorem --list", "theorem-3.1"),
+        ("matrix tight-bandit.toml --csv", "s.best,"),
+        ("matrix tight-bandit.toml --latex", "\\begin"),
+        ("export tight-bandit.toml --to smtlib", "(set-logic"),
+        ("prove occupancy", "proven"),
+        ("import gymnasium:FrozenLake-v1", "# Imported"),
+    ],
+)
+def test_texts_go_to_standard_output(
+    line: str, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no file is named."""
+    monkeypatch.chdir(EXAMPLES)
+    result = CliRunner().invoke(cli.app, line.split())
+    assert result.exit_code == 0
+    assert result.stdout.startswith(begins)
