@@ -1,4 +1,4 @@
-"""Commands in processes of their own."""
+"""The command line, in processes of its own and in this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,23 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["until_at_work"]
+import pytest
+
+from symsafe import cli
+
+__all__ = ["status_of_main", "until_at_work"]
+
+
+def status_of_main() -> object:
+    """Run the command line here; signals are handled as before when it is left."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    return caught.value.code
 
 
 def until_at_work(process: subprocess.Popen[str]) -> None:

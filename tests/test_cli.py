@@ -14,7 +14,7 @@ from typing import cast
 
 import pytest
 from instances import random_sparse, to_problem
-from processes import until_at_work
+from processes import status_of_main, until_at_work
 from typer.testing import CliRunner
 
 from symsafe import InputError, UnsupportedError, checker, cli, problems, save_problem
@@ -165,9 +165,7 @@ def test_a_crash_never_looks_like_a_verdict(
         raise ZeroDivisionError("on purpose")
 
     monkeypatch.setattr(cli, "app", crash)
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 3
+    assert status_of_main() == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -360,13 +358,7 @@ def test_an_answer_that_was_not_printed_has_no_verdict(
         raise SystemExit(1)
 
     monkeypatch.setattr(cli, "app", answer)
-    kept = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-    finally:
-        signal.signal(signal.SIGTERM, kept)
-    assert caught.value.code == 2
+    assert status_of_main() == 2
     assert ("symsafe: standard output" in capsys.readouterr().err) == told
 
 

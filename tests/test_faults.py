@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from instances import random_sparse, to_problem
-from processes import until_at_work
+from processes import status_of_main, until_at_work
 
 from symsafe import Certificate, checker, cli, problems, radius, save_problem
 from symsafe.engine import fast
@@ -289,9 +289,7 @@ def test_without_any_memory_the_command_says_so(
         raise MemoryError
 
     monkeypatch.setattr(cli, "app", fail)
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 3
+    assert status_of_main() == 3
     assert "memory" in capsys.readouterr().err
 
 
@@ -302,18 +300,11 @@ def test_sigterm_ends_a_command_that_ctrl_c_cannot_reach(
     """A shell that is no terminal lets what ends in `&` ignore Ctrl-C."""
 
     def work(**_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(cli, "app", work)
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-    assert caught.value.code == 130
+    assert status_of_main() == 130
     assert "interrupted" in capsys.readouterr().err
 
 
@@ -327,11 +318,5 @@ def test_ctrl_c_before_a_search_is_answered_with_a_message(
 
     monkeypatch.setattr(cli, "load_any", interrupt)
     monkeypatch.setattr(sys, "argv", ["symsafe", "radius", str(chatbot)])
-    kept = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-    finally:
-        signal.signal(signal.SIGTERM, kept)
-    assert caught.value.code == 130
+    assert status_of_main() == 130
     assert capsys.readouterr().err == "symsafe: interrupted\n"
