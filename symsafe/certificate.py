@@ -55,10 +55,11 @@ from symsafe.model import (
     Regularizer,
     SafetyProblem,
 )
+from symsafe.model.arrays import require_either
 from symsafe.model.data_set import DataSet
 from symsafe.model.files import read_bytes, write_atomically
 from symsafe.model.parameters import Constraint
-from symsafe.model.tables import read_path, require_instance
+from symsafe.model.tables import read_path
 
 __all__ = [
     "Certificate",
@@ -191,8 +192,7 @@ class Certificate:
         compared with `among`, by default the coverage of the problem. An empty list means that the
         certificate is about this very problem.
         """
-        kinds = SafetyProblem | BanditArrays
-        require_instance(problem, kinds, "problem", "a SafetyProblem or BanditArrays")
+        require_either(problem)
         found = self.document["problem"]
         if isinstance(problem, BanditArrays) and not isinstance(found["actions"], str):
             problem = problem.problem()

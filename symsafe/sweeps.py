@@ -62,8 +62,9 @@ class SweepTable:
         With the keys ``problem`` (its name), ``parameters`` (name to value), ``question``
         (``"decide"`` or ``"radius"``), ``regret``, ``epsilon``, ``answer``, ``radius_lower``,
         ``radius_upper``, ``rests_on``, ``stopped``, ``nodes``, ``seconds``, ``certificate`` (the
-        path of its file, or None) and ``error`` (why the question makes no sense, or None; then
-        there is no answer). Numbers are exact fraction strings.
+        path of its file, or None) and ``error`` (why the question makes no sense and has no answer,
+        why an answer's certificate could not be written, or None). Numbers are exact fraction
+        strings.
     stopped : str or None
         ``"interrupted"`` if the sweep was; then questions without an answer are missing.
     """

@@ -34,6 +34,7 @@ from symsafe.engine.witness import cheapest_witness
 from symsafe.errors import CertificateRejected, InputError, UnsupportedError
 from symsafe.exact import exact, format_fraction
 from symsafe.model import BanditArrays, SafetyProblem
+from symsafe.model.arrays import require_either
 from symsafe.model.tables import require_instance
 
 __all__ = ["Answer", "Statistics", "Verdict", "decide", "radius"]
@@ -190,7 +191,7 @@ def decide(
     >>> decide(SafetyProblem(mdp, data, regret="3/5", epsilon="1/20")).answer
     'safe'
     """
-    _require_problem(problem)
+    require_either(problem)
     if problem.epsilon is None:
         raise InputError("epsilon", None, "the tolerance at which to decide, such as 1/10")
     limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
@@ -234,14 +235,9 @@ def radius(
     >>> radius(SafetyProblem(mdp, data, regret="3/5")).lower
     Fraction(3, 50)
     """
-    _require_problem(problem)
+    require_either(problem)
     limits = Limits(time_limit, node_limit, workers, Copies(checkpoint))
     return _answer(problem, engine, limits, report, None, resume)
-
-
-def _require_problem(value: object) -> None:
-    kinds = SafetyProblem | BanditArrays
-    require_instance(value, kinds, "problem", "a SafetyProblem or BanditArrays")
 
 
 def _answer(

@@ -15,9 +15,9 @@ from symsafe.exact import exact
 from symsafe.model.data import DataDistribution
 from symsafe.model.mdp import MDP
 from symsafe.model.problem import SafetyProblem
-from symsafe.model.tables import read_table, shown
+from symsafe.model.tables import read_table, require_instance, shown
 
-__all__ = ["BanditArrays"]
+__all__ = ["BanditArrays", "require_either"]
 
 Ints = NDArray[np.int64]
 
@@ -127,6 +127,12 @@ class BanditArrays:
         )
         data = DataDistribution(mdp, tuple(Fraction(int(w), mass) for w in self.data))
         return SafetyProblem(mdp, data, self.regret, self.epsilon)
+
+
+def require_either(value: object) -> None:
+    """Refuse anything but a problem, with names or by arrays."""
+    kinds = SafetyProblem | BanditArrays
+    require_instance(value, kinds, "problem", "a SafetyProblem or BanditArrays")
 
 
 def _integers(value: Sequence[int] | Ints, field: str) -> Ints:
