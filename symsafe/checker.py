@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import accumulate, groupby, pairwise, product
+from itertools import accumulate, chain, groupby, pairwise, product, starmap
 from math import ceil, floor, gcd, lcm, prod
 from operator import add, eq, ge, gt, le, mul
 from typing import TypeVar
@@ -38,7 +38,7 @@ MAX_BYTES, MAX_DEPTH, MAX_TOKENS = 256 * 2**20, 16, 2**25  # of the text, unpack
 GZIP = b"\x1f\x8b"
 MAX_PLAIN, MAX_RATIO = 2**24, 100  # unpacked bytes, and beyond them how many for each packed one
 MAX_COMMON_BITS = 400_000  # in the common denominator of one list
-MAX_LIST_BITS = 250_000_000  # in all numbers of a list, over their common denominator
+MAX_LIST_BITS = 500_000_000  # in all numbers of a list
 MAX_WORK = 300_000_000  # steps, see Work
 MAX_WAITING = 20_000_000  # entries in what is known at the nodes of a tree that wait for their turn
 NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,19999}))(?:/([1-9][0-9]{0,19999}))?")
@@ -217,7 +217,7 @@ class Work:
 
     def added(self, values: Iterable[Fraction], step: str) -> Fraction:
         """Return the sum, over one denominator that has its limits."""
-        found = Vector.of(list(values), step)
+        found = Vector.of(kept(values, step), step)
         self.spend(len(found.top) * blocks(found.scale) + lowest(found.scale), step)
         return Fraction(sum(found.top), found.scale)
 
@@ -227,9 +227,14 @@ class Work:
         need(self.added(values, step), "exactly", ONE, step, rule, "sum of probabilities")
 
 
+def width(x: int | Fraction) -> int:
+    """Return how many bits it takes to keep a number."""
+    return x.numerator.bit_length() + x.denominator.bit_length()
+
+
 def blocks(*values: int | Fraction) -> int:
     """Return how many steps it takes to multiply by these, or to add them, at a time."""
-    return 1 + (sum(x.numerator.bit_length() + x.denominator.bit_length() for x in values) >> 11)
+    return 1 + (sum(map(width, values)) >> 11)
 
 
 def lowest(*scales: int) -> int:
@@ -252,13 +257,28 @@ def common(denominators: Iterable[int], step: str) -> int:
     return scale
 
 
+def room(bits: int, step: str) -> None:
+    """Refuse a list that would need too much memory."""
+    if bits > MAX_LIST_BITS:
+        raise Malformed(step, f"more than {MAX_LIST_BITS} bits in one list")
+
+
+def kept(values: Iterable[Fraction], step: str) -> list[Fraction]:
+    """Return computed numbers as a list, whose bits have their limit."""
+    found, bits = list[Fraction](), 0
+    for x in values:
+        bits += width(x)
+        room(bits, step)
+        found.append(x)
+    return found
+
+
 class Vector:
     """A list of fractions as integers (`top`) over one positive denominator (`scale`)."""
 
     def __init__(self, parts: list[tuple[int, int]], step: str) -> None:
         self.scale, self.parts = common((below for _, below in parts), step), parts
-        if self.scale.bit_length() * len(parts) > MAX_LIST_BITS:
-            raise Malformed(step, f"more than {MAX_LIST_BITS} bits over a common denominator")
+        room(self.scale.bit_length() * len(parts), step)
         self.top = [above * (self.scale // below) for above, below in parts]
 
     @classmethod
@@ -328,8 +348,7 @@ class Problem(Shape):
                 self.shifts.append((list(shift), entries))
                 self.weight += len(shift) * blocks(entries.scale)
                 long += len(shift) * (entries.scale.bit_length() >> 11 << 11)
-                if long > MAX_LIST_BITS:
-                    raise Malformed(step, f"more than {MAX_LIST_BITS} bits in long numbers")
+                room(long, step)
         self.weight += self.size * blocks(self.initial.scale)
         self.regularizer, self.metric = body.get("regularizer"), body.get("metric")
         given = body.get("regularizer", {})
@@ -498,34 +517,32 @@ class Scope:
     used: frozenset[int] = frozenset()  # the pairs with positive occupancy, of a regularised node
     sides: dict[int, int] = field(default_factory=dict)  # -1 below, 0 at, 1 above the reference
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)  # by state: points of a curve
+    bulk: int = 0  # of the declared bounds, beside an entry for each
 
     @property
     def size(self) -> int:
         known = (self.allowed, self.upper, self.lower, self.used, self.sides, self.ranges)
-        return sum(map(len, known))
+        return self.bulk + sum(map(len, known))
 
 
 class Tree:
     """Verify that what each policy of return <= `bad` costs is in `relation` to `limit`."""
+
+    splits: tuple[str, ...] = ("split",)  # methods, by the keys of the nodes that they verify
+    leaves: tuple[str, ...] = ("value", "circulation", "duplicate")
 
     def __init__(self, problem: Problem, bad: Fraction, relation: str, limit: Fraction) -> None:
         self.problem, self.bad, self.relation, self.limit = problem, bad, relation, limit
         self.data, self.reward = (Vector.of(x, "problem") for x in (problem.data, problem.reward))
         self.start(problem, "evidence.tree")
         self.weight = blocks(self.data.scale, self.reward.scale)
+        problem.spend(8 * self.weight * len(problem.place), "evidence")  # once for each member
 
     def start(self, shape: Shape, root: str) -> None:
-        self.shape, self.root, self.ground = shape, root, isinstance(shape, Problem)
+        self.shape, self.root = shape, root
         self.weight = 1  # steps for each pair that a node allows
         self.kinds: list[str] = []  # of the nodes
         self.pending: dict[int, Scope] = {}  # of the nodes whose parent has been met
-        self.splits: dict[str, Callable[[int, Scope, object, str], None]] = {"split": self.split}
-        self.leaves: dict[str, Callable[[Scope, object, str], None]] = {
-            "value": self.value,
-            "circulation": self.circulation,
-        }
-        if self.ground:
-            self.leaves["duplicate"] = self.duplicate
 
     def check(self, value: object) -> None:
         entries = items(value, self.root)
@@ -543,10 +560,8 @@ class Tree:
             self.most = MAX_WAITING // scope.size
             if "hitting" in node:
                 scope = self.hitting(scope, node["hitting"], f"{step}.hitting")
-            if kind in self.splits:
-                self.splits[kind](i, scope, node[kind], f"{step}.{kind}")
-            else:
-                self.leaves[kind](scope, node[kind], f"{step}.{kind}")
+            place = (i,) if kind in self.splits else ()
+            getattr(self, kind)(*place, scope, node[kind], f"{step}.{kind}")
 
     def node(self, value: object, step: str) -> dict[str, object]:
         known = [*self.splits, *self.leaves]
@@ -554,7 +569,7 @@ class Tree:
         if len(kinds) != 1 or not isinstance(value, dict):
             raise Malformed(step, f"expected an object with one of {', '.join(known)}")
         self.kinds += kinds
-        hitting = {"hitting"} & value.keys() if self.ground else set()
+        hitting = {"hitting"} & value.keys() if isinstance(self.shape, Problem) else set()
         return record(value, {*kinds, *hitting}, step)
 
     def split(self, i: int, scope: Scope, value: object, step: str) -> None:
@@ -618,6 +633,7 @@ class Tree:
         need(unit, "more than", ZERO, f"{step}.scale", "circulation", "scale")
         # In integers: y(p) = flow[p] / scale, D(p) = data.top[p] / data.scale.
         values = Vector(list(written.values()), step)
+        room(len(written) * unit.denominator.bit_length(), step)
         flow = dict(zip(written, (z * unit.denominator for z in values.top), strict=True))
         scale, coupled = values.scale * unit.numerator, kappa > 0
         problem.balance(flow, kappa * scale, step, "circulation.1")
@@ -674,28 +690,34 @@ class Tree:
             need(price, "at least", ZERO, at, "hitting", "price")
             relation = "at least" if side == "upper" else "at most"
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
-            unit, factor, divisors = price.denominator * reward.scale, price.numerator * h.scale, {}
+            unit, factor = price.denominator * reward.scale, price.numerator * h.scale
+            divisors, bits = list[int](), 0
             most = blocks(unit, factor) + crossed(unit * (factor or 1), h.scale * reward.scale)
             problem.spend(len(problem.place) * most, at)
             for t, pairs in enumerate(scope.allowed):
                 due = "more than" if t == s else relation
                 for p in pairs:
                     paid = factor * problem.shifts[p][1].scale * reward.top[p] if factor else 0
-                    divisors[p] = problem.scaled_shift(h, p) * unit + paid
-                    if not RELATIONS[due](divisors[p], 0):
+                    divisor = problem.scaled_shift(h, p) * unit + paid
+                    if not RELATIONS[due](divisor, 0):
                         found = problem.shift(h, p) + price * problem.reward[p]
                         raise refusal(found, due, ZERO, at, "hitting", f"potential at state {t}")
-            start = problem.mean(h) + price * self.bad
-            size = lowest(unit, factor, h.scale, start.denominator)
-            problem.spend(len(scope.allowed[s]) * size, at)
-            for p in scope.allowed[s]:
-                scale = unit * h.scale * problem.shifts[p][1].scale
-                bound = Fraction(start.numerator * scale, start.denominator * divisors[p])
+                    if t == s:
+                        divisors.append(divisor)
+                        bits += divisor.bit_length()
+                        room(bits, at)
+            start, pairs = problem.mean(h) + price * self.bad, scope.allowed[s]
+            problem.spend(len(pairs) * lowest(unit, factor, h.scale, start.denominator), at)
+            scales = (unit * h.scale * problem.shifts[p][1].scale for p in pairs)
+            tops = (start.numerator * scale for scale in scales)
+            bottoms = (start.denominator * divisor for divisor in divisors)
+            for p, bound in zip(pairs, kept(map(Fraction, tops, bottoms), at), strict=True):
                 if side == "upper":
                     upper[p] = min(bound, upper.get(p, problem.horizon))
                 else:
                     lower[p] = max(bound, lower.get(p, ZERO))
-        return replace(scope, upper=upper, lower=lower)
+        bulk = sum(2 + (width(x) >> 9) for bounds in (upper, lower) for x in bounds.values())
+        return replace(scope, upper=upper, lower=lower, bulk=bulk)
 
 
 # == Part: regularised problems
@@ -740,9 +762,9 @@ class Regularizer:
             problem.distribution([given[p] for p in pairs], f"{step}.{source}[{s}]", "problem")
         at = "evidence.reference"
         visits = problem.vector(evidence["reference"], at).values
-        flow = {p: visits[s] * given[p] for p, (s, _) in enumerate(problem.place)}
-        problem.balance(flow, ONE, at, "reference")
-        self.rho = [(1 - problem.discount) * flow[p] for p in range(len(given))]
+        flow = kept((visits[s] * x for x, (s, _) in zip(given, problem.place, strict=True)), at)
+        problem.balance(dict(enumerate(flow)), ONE, at, "reference")
+        self.rho = [(1 - problem.discount) * y for y in flow]
         if kind == "chi2":
             for s in problem.reached(set(range(len(given)))):
                 for p in problem.pairs[s]:
@@ -793,13 +815,13 @@ def check_regularised_witness(
 class CaseTree(Tree):
     """Verify that each bad occupancy measure costs an amount in `relation` to `limit`."""
 
+    splits, leaves = ("case", "side"), ("dual", "gap")
+
     def __init__(
         self, regularizer: Regularizer, bad: Fraction, relation: str, limit: Fraction
     ) -> None:
         super().__init__(regularizer.problem, bad, relation, limit)
         self.regularizer = regularizer
-        self.splits = {"case": self.case, "side": self.side}
-        self.leaves = {"dual": self.dual, "gap": self.gap}
 
     def case(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "action", "unused", "used"), step)
@@ -824,6 +846,7 @@ class CaseTree(Tree):
 
     def dual(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
+        problem.spend(50 * len(problem.place), step)
         body = record(value, ("flow", "kappa", "value", "bounds"), step)
         kappa = self.factor(body["kappa"], f"{step}.kappa")
         need(kappa, "at least", ZERO, f"{step}.kappa", "dual", "kappa")
@@ -845,16 +868,20 @@ class CaseTree(Tree):
             left = kappa * problem.reward[p] - bend * flow.get(p, ZERO) - bounds.get(p, ZERO)
             what = "price of ({}, {})".format(*problem.place[p])
             need(left, "at least", problem.shift(u, p), step, "dual.3", what)
-        gained = [x * omega.rho[p] * problem.horizon for p, x in bounds.items()]
-        for p, w in flow.items():
-            fixed = omega.c[p] - 2 * omega.q[p] * omega.rho[p]
-            kink = omega.m[p] * (scope.sides.get(p, 0) * w or abs(w))
-            gained.append(w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink)
-        cost = problem.mean(u) - kappa * self.bad + problem.added(gained, step)
+
+        def gained() -> Iterator[Fraction]:
+            yield from (x * omega.rho[p] * problem.horizon for p, x in bounds.items())
+            for p, w in flow.items():
+                fixed = omega.c[p] - 2 * omega.q[p] * omega.rho[p]
+                kink = omega.m[p] * (scope.sides.get(p, 0) * w or abs(w))
+                yield w * (problem.reward[p] - omega.scale * fixed) - omega.scale * kink
+
+        cost = problem.mean(u) - kappa * self.bad + problem.added(gained(), step)
         need(cost, self.relation, self.limit, step, "dual.4", "cost")
 
     def gap(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
+        problem.spend(100 * len(problem.place), step)
         body = record(value, ("flow", "kappa", "at", "slope", "price", "value"), step)
         kappa, price = (self.factor(body[key], f"{step}.{key}") for key in ("kappa", "price"))
         need(kappa, "more than", ZERO, f"{step}.kappa", "gap", "kappa")
@@ -879,7 +906,7 @@ class CaseTree(Tree):
             left = (1 - price) * problem.reward[p] - omega.scale * h[p]
             need(left, "at most", problem.shift(u, p), step, "gap.3", f"gain of {what}")
         worth = problem.added((y * problem.reward[p] for p, y in flow.items()), step)
-        share = [(1 - problem.discount) * flow.get(p, ZERO) / kappa for p in every]
+        share = kept(((1 - problem.discount) * flow.get(p, ZERO) / kappa for p in every), step)
         tangent = problem.added((x * y for x, y in zip(h, z, strict=True)), step) - omega.omega(z)
         most = omega.weight * tangent + price * self.bad + problem.mean(u)
         cost = worth - kappa * omega.weight * omega.omega(share) - kappa * most
@@ -950,6 +977,7 @@ class Soft:
         self.bits = bits
         if bits < MIN_BITS:
             raise Malformed("evidence.bits", f"expected at least {MIN_BITS}")
+        self.effort = 10 + (bits**2 >> 14)  # steps of arithmetic with what an enclosure returns
         weight = number(body["weight"], f"{step}.weight")
         need(weight, "more than", ZERO, f"{step}.weight", "problem", "weight")
         self.scale = weight * (1 - problem.discount)  # lambda'
@@ -1080,6 +1108,8 @@ class Cut:
 class CurveTree(Tree):
     """Verify that each bad policy of a KL-regularised problem costs an amount in `relation`."""
 
+    splits, leaves = ("cut",), ("multiplier", "gap", "full")
+
     def __init__(
         self,
         soft: Soft,
@@ -1091,8 +1121,6 @@ class CurveTree(Tree):
     ) -> None:
         super().__init__(soft.problem, bad, relation, low)
         self.soft, self.evidence, self.level = soft, evidence, level
-        self.splits = {"cut": self.cut}
-        self.leaves = {"multiplier": self.multiplier, "gap": self.gap, "full": self.full}
         self.curves: dict[int, list[tuple[Fraction, Fraction]]] = {}  # by state: points (T, v)
 
     def check(self, value: object) -> None:
@@ -1131,15 +1159,16 @@ class CurveTree(Tree):
         pieces = items(body["pieces"], f"{step}.pieces", len(found) - 1)
         for i, (start, end, piece) in enumerate(zip(found, found[1:], pieces, strict=False)):
             at = f"{step}.pieces[{i}]"
-            problem.spend(len(pairs), at)
+            problem.spend(5 * len(pairs), at)
             if any(start[0] < r < end[0] for r in rewards):
                 raise Rejected(at, "curves.2", "a reward is inside the piece")
             body = record(piece, ("price", "raises"), at)
             bad = [p for p in pairs if problem.reward[p] <= start[0]]
             due = bad if max(start[1], end[1]) > 0 else []
-            entries = [record(x, RAISE, at) for x in items(body["raises"], f"{at}.raises")]
-            raises = [(problem.pair(s, x["action"], at), x) for x in entries]
-            if {p for p, _ in raises} != set(due):
+            raises: dict[int, list[dict[str, object]]] = {}
+            for x in [record(y, RAISE, at) for y in items(body["raises"], f"{at}.raises")]:
+                raises.setdefault(problem.pair(s, x["action"], at), []).append(x)
+            if raises.keys() != set(due):
                 raise Rejected(at, "curves.2", "expected a raise of each bad action")
             if due:
                 good = set(pairs).difference(bad)
@@ -1151,8 +1180,7 @@ class CurveTree(Tree):
                 ]
                 cut = Cut([start[1], end[1]], gains, bad)
                 self.unraised(cut, good, price, at)
-                for p in bad:
-                    mine = [x for q, x in raises if q == p]
+                for p, mine in raises.items():
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
                     if prod(map(len, outside)) > MAX_CHOICES:
                         raise Malformed(at, f"more than {MAX_CHOICES} sets of lowered actions")
@@ -1186,6 +1214,7 @@ class CurveTree(Tree):
 
     def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
         """Verify that lowering good actions alone costs a piece."""
+        self.problem.spend(self.soft.effort * len(cut.gains[0]) * blocks(price), step)
         for v, gains in zip(cut.costs, cut.gains, strict=True):
             found = price * sum(gains[q, True] for q in cut.bad)
             for q in good:
@@ -1211,7 +1240,7 @@ class CurveTree(Tree):
     ) -> None:
         """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
         soft, data, middle = self.soft, self.problem.data, sum(raises, ZERO) / 2
-        self.problem.spend(4 * len(cut.gains[0]) * blocks(price), step)
+        self.problem.spend(soft.effort * len(cut.gains[0]) * blocks(price), step)
         good = {q for q, _ in cut.gains[0]}.difference(cut.bad)
         eased, sloped = dict[bool, Fraction](), set[int]()
         if tilted:
@@ -1257,7 +1286,7 @@ class CurveTree(Tree):
         least = [-kappa * self.bad]
         for s, points in self.curves.items():
             low, high = scope.ranges.get(s, (0, len(points) - 1))
-            self.problem.spend(high - low, step)
+            self.problem.spend(8 * (high - low), step)
             share = kappa * self.problem.initial.values[s]
             least.append(min(v + share * t for t, v in points[low : high + 1]))
         need(self.problem.added(least, step), self.relation, self.limit, step, "multiplier", "cost")
@@ -1357,7 +1386,7 @@ class DataSet:
             weights = [number(x, f"{step}[{i}]") for i, x in entries]
             self.problem.distribution(weights, step, "distribution")
             columns = zip(*self.members, strict=True)
-            return [self.problem.added(map(mul, weights, c), step) for c in columns]
+            return kept((self.problem.added(map(mul, weights, c), step) for c in columns), step)
         data = self.problem.table(value, step, number)
         self.problem.distribution(data, step, "distribution")
         for flow, relation, bound in self.rows:
@@ -1374,17 +1403,18 @@ class DataSet:
         if self.members is not None:
             need(height, "exactly", ZERO, f"{step}.total", "cover.1", "total")
             return max(self.problem.added(map(mul, c, member), step) for member in self.members)
-        right, most = [[height] for _ in c], [height]
+        right, most = [[(height, ONE)] for _ in c], [(height, ONE)]
         for y, (flow, relation, bound) in zip(prices, self.rows, strict=True):
             if relation == "at most":
                 need(y, "at least", ZERO, f"{step}.rows", "cover.1", "multiplier")
-            most.append(y * bound)
+            most.append((y, bound))
             for p, x in flow.items():
-                right[p].append(y * x)
+                right[p].append((y, x))
         for p, (s, a) in enumerate(self.problem.place):
             what = f"weighted error of ({s}, {a})"
-            need(c[p], "at most", self.problem.added(right[p], step), step, "cover.1", what)
-        return self.problem.added(most, step)
+            goal = self.problem.added(starmap(mul, right[p]), step)
+            need(c[p], "at most", goal, step, "cover.1", what)
+        return self.problem.added(starmap(mul, most), step)
 
 
 def check_cover(
@@ -1401,12 +1431,14 @@ def check_cover(
     for sign in signs.values():
         limit = ONE if nearest else ZERO
         need(abs(sign), "at most", limit, f"{step}.signs", "cover", "size of a sign")
-    columns = [[-signs.get(p, ZERO) / 2] for p in range(len(problem.place))]
-    for k, (weight, witness) in enumerate(zip(weights, witnesses, strict=True)):
-        errors = check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
-        for column, e in zip(columns, errors, strict=True):
-            column.append(weight * e)
-    c = [problem.added(column, step) for column in columns]
+    errors = [
+        check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
+        for k, witness in enumerate(witnesses)
+    ]
+    halves = [-signs.get(p, ZERO) / 2 for p in range(len(problem.place))]
+    columns = zip(halves, zip(*errors, strict=True), strict=True)
+    terms = (chain([half], map(mul, weights, column)) for half, column in columns)
+    c = kept((problem.added(x, step) for x in terms), step)
     pull = problem.added((sign * problem.data[p] for p, sign in signs.items()), step) / 2
     return found.most(c, body["total"], body["rows"]), problem.added(weights, step), pull
 
@@ -1451,7 +1483,7 @@ def check_set(
 Leaf = tuple[str, str, object, list[Fraction], list[Fraction]]
 
 
-def leaves(
+def cut_leaves(
     problem: Problem, value: object, step: str, kinds: tuple[str, ...], top: int, gap: int
 ) -> Iterator[Leaf]:
     """Yield the leaves of a tree of cuts: step, kind, content, lower and upper bounds by pair.
@@ -1491,14 +1523,15 @@ def tighten(found: DataSet, low: list[Fraction], high: list[Fraction], step: str
         for sign in (ONE, -ONE)[: 1 + (relation == "exactly")]:
             found.problem.spend(30 * len(flow), step)
             terms = {p: sign * c for p, c in flow.items() if c}
-            least = {p: min(c * low[p], c * high[p]) for p, c in terms.items()}
-            rest = sign * bound - found.problem.added(least.values(), step)
+            least = kept((min(c * low[p], c * high[p]) for p, c in terms.items()), step)
+            rest = sign * bound - found.problem.added(least, step)
             found.problem.spend(len(terms) * lowest(rest.denominator) // 2, step)
-            for p, c in terms.items():
+            goals = ((rest + x) / c for x, c in zip(least, terms.values(), strict=True))
+            for (p, c), goal in zip(terms.items(), kept(goals, step), strict=True):
                 if c > 0:
-                    high[p] = min(high[p], (rest + least[p]) / c)
+                    high[p] = min(high[p], goal)
                 else:
-                    low[p] = max(low[p], (rest + least[p]) / c)
+                    low[p] = max(low[p], goal)
 
 
 def check_cells(found: DataSet, value: object, bad: Fraction, limit: Fraction) -> None:
@@ -1517,7 +1550,7 @@ def check_cells(found: DataSet, value: object, bad: Fraction, limit: Fraction) -
             at = f"{step}[{i}]"
             prove(member, record(entry, ("tree",), at)["tree"], at)
         return
-    for at, kind, content, low, high in leaves(problem, value, step, ("tree", "empty"), 1, 0):
+    for at, kind, content, low, high in cut_leaves(problem, value, step, ("tree", "empty"), 1, 0):
         low, high = [*low], [*high]
         tighten(found, low, high, at)
         if kind == "tree":
@@ -1553,14 +1586,15 @@ def check_fewest(
     cuts: list[list[int]] = []  # per witness, the numbers a
     for k, witness in enumerate(items(body["witnesses"], f"{step}.witnesses")):
         at = f"{step}.witnesses[{k}]"
-        excess = Vector.of([e - due for e in check_witness(problem, witness, bad, at)], at).top
+        errors = check_witness(problem, witness, bad, at)
+        excess = Vector.of(kept((e - due for e in errors), at), at).top
         problem.spend(8 * max(map(blocks, excess)) * blocks(*excess), at)
         divisor = gcd(*excess) or 1
         cuts.append([x // divisor for x in excess])
     missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
-    nodes = leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
+    nodes = cut_leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
     for at, _, content, low, high in nodes:
-        columns, least, last = [[ZERO] for _ in counts], [ZERO], -1
+        chosen, last = list[tuple[int, Fraction]](), -1
         within, entries = all(map(le, low, high)), items(content, at)
         problem.spend(20 * len(counts) * (1 + len(entries)), at)
         for entry in entries:
@@ -1572,14 +1606,15 @@ def check_fewest(
             last = k
             if within:
                 problem.spend(8 * blocks(price) * blocks(*cuts[k]), at)
-                for column, y in zip(columns, cuts[k], strict=True):
-                    column.append(price * y)
-                least.append(price * missing[k])
+                chosen.append((k, price))
         if within:
-            c = [1 - problem.added(column, at) for column in columns]
-            least += [min(x * y, x * z) for x, y, z in zip(c, low, high, strict=True)]
-            need(problem.added(least, at), "more than", lower - 1, at, "fewest.3", "samples")
-    problem.data = [(n + m) / (size + upper) for n, m in zip(counts, samples, strict=True)]
+            columns = ((price * cuts[k][p] for k, price in chosen) for p in range(len(counts)))
+            c = kept((1 - problem.added(column, at) for column in columns), at)
+            least = (min(x * y, x * z) for x, y, z in zip(c, low, high, strict=True))
+            terms = chain((price * missing[k] for k, price in chosen), least)
+            need(problem.added(terms, at), "more than", lower - 1, at, "fewest.3", "samples")
+    added = zip(counts, samples, strict=True)
+    problem.data = kept(((n + m) / (size + upper) for n, m in added), "evidence.samples")
 
 
 # == Part: families
@@ -1798,6 +1833,8 @@ class Family(Shape):
 class Proof(Tree):
     """Evidence that a family is safe, or unsafe, wherever the conditions hold."""
 
+    leaves = ("value", "circulation")
+
     def __init__(
         self, family: Family, regret: Function, epsilon: Function, value: object, root: str
     ) -> None:
@@ -1942,6 +1979,8 @@ def check_region(family: Family, claimed: object, evidence: object, digest: str)
             need(cut, "more than", low, step, "cells", "cut")
             need(high, "more than", cut, step, "cells", "upper end")
             family.spend(8 * blocks(share, cut, low, high) ** 2, step)
+            if len(pending) * (8 + known.count) > MAX_WAITING:
+                raise Malformed(step, f"more than {MAX_WAITING} ends of cells that wait")
             part = share * (cut - low) / (high - low)
             pending.append(([*box[:k], (cut, high), *box[k + 1 :]], share - part))
             pending.append(([*box[:k], (low, cut), *box[k + 1 :]], part))
@@ -2318,6 +2357,8 @@ def parse(text: str | bytes) -> object:
         raise Malformed("document", f"more than {MAX_BYTES} bytes")
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
+        if sum(map(text.count, "[]{}")) > MAX_TOKENS:  # before each takes memory
+            raise Malformed("document", f"more than {MAX_TOKENS} brackets")
         brackets = NO_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
         if text.count('"') // 2 + len(brackets) > MAX_TOKENS:
             raise Malformed("document", f"more than {MAX_TOKENS} strings and brackets")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
@@ -211,7 +213,7 @@ def long_preferences(digits: int) -> Json:
 
 
 # What is built, and where its steps are counted: with the length, its square or its cube.
-LENGTH, SQUARE, CUBE = 1.5, 2.5, 5.0
+LENGTH, SQUARE, CUBE = 1.5, 2.5, 4.5
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (unlikely, "Problem.mean", SQUARE),
     (long_rewards, "Tree.circulation", SQUARE),
@@ -381,17 +383,209 @@ def test_each_two_actions_have_a_preference(monkeypatch: pytest.MonkeyPatch) -> 
     assert spent(document, "Soft.cost", monkeypatch) >= 50 * due
 
 
+@pytest.mark.parametrize("where", ["CurveTree.box", "CurveTree.unraised"])
+def test_arithmetic_on_enclosures_costs_the_square_of_their_digits(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains are added and multiplied, with many digits or few."""
+
+    def steps(bits: int) -> int:
+        return spent(
+            edited(lambda: documents()["None"], ("evidence.bits", bits)), where, monkeypatch
+        )
+
+    short, middle, long = map(steps, (64, 1_024, 2_048))
+    assert short > 0
+    assert long > 3 * middle > 12 * short
+
+
+@pytest.mark.parametrize(
+    ("key", "where", "each"),
+    [("'dual'", "CaseTree.dual", 50), ("'gap'", "CaseTree.gap", 100), ("'", "Tree.__init__", 8)],
+)
+def test_leaves_of_regularised_problems_cost_their_fractions(
+    key: str, where: str, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of each pair, however short the leaf is; and a tree reads the data once."""
+    safe = (x["document"] for x in CASES if x["sort"] == "safe, chi2" and not x["refused"])
+    document = next(x for x in safe if key in str(x["evidence"]["tree"]))
+    pairs = sum(map(len, document["problem"]["reward"]))
+    count = 1 if key == "'" else str(document["evidence"]["tree"]).count(key)
+    assert spent(document, where, monkeypatch) >= each * pairs * count
+
+
+def test_a_multiplier_costs_the_points_of_its_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each there are two operations on fractions; cuts share the points out."""
+    document = documents()["None"]
+    points = len(document["evidence"]["curves"][0]["points"])
+    assert spent(document, "CurveTree.multiplier", monkeypatch) >= 8 * (points - 1) > 0
+
+
+def test_cells_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has ends for every parameter."""
+    document = small_certificate()
+    document["evidence"]["cells"] = [[0, "1/4"], [0, "1/8"], *["undecided"] * 3]
+    monkeypatch.setattr(checker, "MAX_WAITING", 8)
+    with pytest.raises(checker.Malformed, match=r"^evidence\.cells\[1\]: .* 8 ends of cells"):
+        checker.check(document)
+    monkeypatch.setattr(checker, "MAX_WAITING", 9)  # one parameter; what else a cell needs is eight
+    with pytest.raises(checker.Rejected, match=r"claim\.safe"):
+        checker.check(document)
+
+
 def test_few_enclosures_are_remembered() -> None:
     """Fractions can be chosen whose hashes are all equal: each is compared with those kept."""
     for bound in (checker.exp_bound, checker.log_bound):
         assert bound.cache_info().maxsize <= 8
 
 
+def long_circulation(digits: int) -> Json:
+    """A flow over a long number that is divided by."""
+    flow = [[0, a, "1"] for a in range(8)]
+    leaf = {"kappa": "0", "flow": flow, "scale": share(digits)}
+    claim = {"kind": "safe", "regret": "1", "epsilon": "1/2"}
+    return many(8, claim, tree=[{"circulation": leaf}])
+
+
+def long_potential(digits: int) -> Json:
+    """A hitting bound of a state with eight actions."""
+    node = {"hitting": [[0, "upper", [str(10**digits)]]], "value": ["0"]}
+    return many(8, {"kind": "safe", "regret": "1", "epsilon": "1/2"}, tree=[node])
+
+
+def long_start(digits: int) -> Json:
+    """The same, where the bad return has a price: each bound is long, the divisors are not."""
+    node = {"hitting": [[0, "upper", ["1"], "1"]], "value": ["0"]}
+    level = f"{10**digits - 1}/{10**digits}"
+    return many(8, {"kind": "safe", "regret": level, "epsilon": "1/2"}, tree=[node])
+
+
+def long_tolerance(digits: int) -> Json:
+    """What each error is less."""
+    return edited(lambda: added_samples(1), ("claim.epsilon", share(digits)))
+
+
+def many_samples(digits: int) -> Json:
+    """The data are the samples over their sum."""
+    number = 10**digits
+    samples = [["0", str(number + 1), *["1"] * 6]]
+    sizes = ("evidence.samples", samples), ("claim.upper", str(number + 7))
+    document = edited(lambda: added_samples(1), *sizes)
+    return edited(lambda: document, ("claim.lower", "0"), ("evidence.cuts.nodes.0.weights", []))
+
+
+def long_row(digits: int) -> Json:
+    """A row whose bound is subtracted from each weighted bound."""
+    document = rows(1)
+    row = document["claim"]["set"]["rows"][0]
+    row["relation"], row["bound"] = "at most", str(-(10**digits))
+    return document
+
+
+def long_reference(digits: int) -> Json:
+    """The visits of the state under the reference, which are shared by its actions."""
+    document = penalised(1)
+    step = ("evidence.reference", [share(digits)] * len(document["evidence"]["reference"]))
+    return edited(lambda: document, step)
+
+
+def long_discount(digits: int) -> Json:
+    """Each row of E holds it."""
+    return edited(two_states, ("problem.discount", share(digits)))
+
+
+# What is built, where its numbers are kept, and about how many of them are long.
+KEPT: list[tuple[Callable[[int], Json], str, int]] = [
+    (cover, "check_cover", 7),
+    (mixture, "DataSet.member", 2),
+    (added_samples, "check_fewest", 7),
+    (long_tolerance, "check_fewest", 8),
+    (many_samples, "check_fewest", 8),
+    (rows, "tighten", 8),
+    (long_row, "tighten", 8),
+    (long_circulation, "Tree.circulation", 8),
+    (long_potential, "Tree.hitting", 8),
+    (long_start, "Tree.hitting", 8),
+    (long_reference, "Regularizer.__init__", 3),
+    (long_discount, "Problem.__init__", 7),
+]
+HELPERS = {"kept", "Work.added", "Vector.of", "Vector.__init__", "Work.distribution"}
+
+
+def held(document: Json, where: str, patch: pytest.MonkeyPatch) -> int:
+    """The most bits that a function keeps in a list, however the check ends."""
+    most, room = [0], checker.room
+
+    def seen(bits: int, step: str) -> None:
+        frame = sys._getframe(1)
+        while frame.f_code.co_qualname in HELPERS and frame.f_back:
+            frame = frame.f_back
+        if frame.f_code.co_qualname == where:
+            most.append(bits)
+        room(bits, step)
+
+    with patch.context() as within:
+        within.setattr(checker, "room", seen)
+        try:
+            checker.check(document)
+        except checker.Malformed as refusal:
+            pytest.fail(str(refusal))
+        except checker.Rejected:
+            pass
+    return max(most)
+
+
+@pytest.mark.parametrize(
+    ("build", "where", "count"), KEPT, ids=[f"{x.__name__}-{where}" for x, where, _ in KEPT]
+)
+def test_lists_of_long_numbers_are_counted(
+    build: Callable[[int], Json], where: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number of 3,000 digits has 10,000 bits, in each product with it as well."""
+    short, long = (held(build(digits), where, monkeypatch) for digits in (3, 3_000))
+    assert long > 9_000 * count > short
+
+
+def test_a_list_that_is_too_long_is_refused_where_it_is_made() -> None:
+    """Not after it has been made."""
+    bits = checker.MAX_LIST_BITS // 4
+    numbers = iter([Fraction(1 << bits)] * 6)
+    with pytest.raises(checker.Malformed, match=r"^list: .* bits in one list$"):
+        checker.kept(numbers, "list")
+    assert len(list(numbers)) == 2
+    assert checker.kept([Fraction(2, 3)], "list") == [Fraction(2, 3)]
+
+
+def test_trees_of_the_members_of_a_mixture_are_freed_one_by_one() -> None:
+    """Nothing in a tree refers to the tree."""
+    problem = checker.Problem(two_states()["problem"])
+    tree = checker.Tree(problem, Fraction(0), "at least", Fraction(0))
+    gone = weakref.ref(tree)
+    gc.disable()
+    try:
+        del tree
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_bounds_that_wait_count_with_their_digits() -> None:
+    """Each node may have bounds of its own."""
+    scope = checker.Scope(((0, 1), (2, 3)), {}, {}, set())
+    problem = checker.Problem(two_states()["problem"])
+    tree = checker.Tree(problem, Fraction(0), "at least", Fraction(0))
+    plain = tree.hitting(scope, [[0, "upper", ["1", "1/3"]]], "hitting")
+    assert plain.size == 4 + 2 * 2 == 2 + 2 + plain.bulk
+    tree.bad = Fraction(1, 2**5_120)
+    priced = tree.hitting(scope, [[0, "upper", ["1", "1/3"], "1"]], "hitting")
+    assert priced.size >= plain.size + 2 * 20
+
+
 def test_a_discount_is_not_copied_into_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each row of E holds it again."""
     monkeypatch.setattr(checker, "MAX_LIST_BITS", 30_000)
     document = edited(two_states, ("problem.discount", share(2_000)))
-    with pytest.raises(checker.Malformed, match="bits in long numbers"):
+    with pytest.raises(checker.Malformed, match="bits in one list"):
         checker.check(document)
 
 
