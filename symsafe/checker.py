@@ -36,7 +36,7 @@ from typing import TypeVar
 
 MAX_BYTES, MAX_DEPTH, MAX_TOKENS = 256 * 2**20, 16, 2**25  # of the text, unpacked
 GZIP = b"\x1f\x8b"
-MAX_PLAIN, MAX_RATIO = 2**24, 100  # unpacked bytes, and beyond them how many for each packed one
+MAX_PLAIN, MAX_RATIO = 2**24, 25  # unpacked bytes, and beyond them how many for each packed one
 MAX_COMMON_BITS = 400_000  # in the common denominator of one list
 MAX_LIST_BITS = 500_000_000  # in all numbers of a list
 MAX_WORK = 300_000_000  # steps, see Work
@@ -1170,9 +1170,9 @@ class CurveTree(Tree):
                 raises.setdefault(problem.pair(s, x["action"], at), []).append(x)
             if raises.keys() != set(due):
                 raise Rejected(at, "curves.2", "expected a raise of each bad action")
+            price = number(body["price"], f"{at}.price")
             if due:
                 good = set(pairs).difference(bad)
-                price = number(body["price"], f"{at}.price")
                 need(price, "at least", ZERO, f"{at}.price", "curves.6", "price")
                 gains = [
                     {(p, up): w * (problem.reward[p] - t) for (p, up), w in weights.items()}

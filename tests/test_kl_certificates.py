@@ -391,6 +391,25 @@ def test_a_price_below_0_is_none() -> None:
     assert refusal(document) == ("evidence.curves[0].pieces[0].price", "curves.6")
 
 
+def test_a_piece_without_bad_actions_asks_for_nothing_but_its_form() -> None:
+    """No policy has such a mean, and yet its price is a number and it has no raises."""
+    document = copy.deepcopy(documents()["None"])
+    curve = document["evidence"]["curves"][0]
+    first, piece = curve["points"][0], {"price": "-1", "raises": []}
+    curve["points"].insert(0, [str(Fraction(first[0]) - 1), "1000"])
+    curve["pieces"].insert(0, piece)
+    for node in document["evidence"]["tree"]:
+        if "cut" in node:
+            node["cut"]["point"] += 1
+    assert checker.check(document)
+    assert second_checker.verdict(document)[0] == "accepted"
+    for change in ({"price": None}, {"raises": [{"action": 0, "lowered": []} | BOX]}):
+        curve["pieces"][0] = piece | change
+        with pytest.raises(checker.Rejected):
+            checker.check(document)
+        assert second_checker.verdict(document)[0] == "refused"
+
+
 @pytest.mark.parametrize(("side", "point"), [("below", 3), ("above", 1)])
 def test_a_state_is_cut_within_its_range(side: str, point: int) -> None:
     """Which an earlier cut has made shorter."""

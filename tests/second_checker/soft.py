@@ -204,16 +204,15 @@ class Soft:
         names = "action lowered ends prices tilted"
         listed = [fields(x, names) for x in array(raises)]
         owners = [model.pair(s, x[0]) for x in listed]
-        if most <= 0:
+        nu, bad = rational(price), [p for p in pairs if model.reward[p] <= start]
+        if most <= 0 or not bad:
             that(not listed, "curves.2: no raises are due")
             return
         top = max(model.reward[p] for p in pairs)
         w = {p: self.q[p] * self.exp((model.reward[p] - top) / self.scale) for p in pairs}
-        bad = [p for p in pairs if model.reward[p] <= start]
         good = [p for p in pairs if p not in bad]
         piece = Piece(start, w, good)
         that(set(owners) == set(bad), "curves.2: a raise of each bad action")
-        nu = rational(price)
         that(nu >= 0, "curves.6: a price from 0")
         for t, v in ends:
             cost = sum((self.phi(g, nu * w[g] * (model.reward[g] - t)) for g in good), arb(0))
