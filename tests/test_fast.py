@@ -362,6 +362,18 @@ def test_a_search_is_overdue_by_time_and_by_ctrl_c_but_not_by_nodes() -> None:
         assert Within(limits).overdue()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "elapsed", "cut"), [(1, 3.0, False), (1, 3.01, True), (2, 4, False), (None, 9, False)]
+)
+def test_proofs_are_cut_short_a_second_after_twice_the_time_limit(
+    seconds: float | None, elapsed: float, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the limit, and never without one."""
+    monkeypatch.setattr(Limits, "elapsed", elapsed)
+    assert Limits(seconds).exhausted() is cut
+    assert Within(Limits(seconds)).exhausted() is cut
+
+
 def closed_early(question: Question, limits: Limits) -> None:
     outcome = fast_search(question, limits)
     assert outcome.nodes == 1
