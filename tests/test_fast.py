@@ -363,7 +363,8 @@ def test_a_search_is_overdue_by_time_and_by_ctrl_c_but_not_by_nodes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "elapsed", "cut"), [(1, 3.0, False), (1, 3.01, True), (2, 4, False), (None, 9, False)]
+    ("seconds", "elapsed", "cut"),
+    [(1, 3.0, False), (1, 3.01, True), (2, 4, False), (None, 9, False)],
 )
 def test_proofs_are_cut_short_a_second_after_twice_the_time_limit(
     seconds: float | None, elapsed: float, cut: bool, monkeypatch: pytest.MonkeyPatch
