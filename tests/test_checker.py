@@ -1458,6 +1458,16 @@ def test_what_takes_too_much_is_refused(
     assert caught.value.step == step
 
 
+def test_brackets_are_counted_before_the_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each empty list takes memory; those in strings count as well, as nothing is read yet."""
+    monkeypatch.setattr(checker, "MAX_TOKENS", 4)
+    assert checker.parse("[[]]") == [[]]
+    assert checker.parse('["XX"]') == ["XX"]
+    for text in ("[[],[]]", '["{}{}"]'):
+        with pytest.raises(checker.Malformed, match=r"format: more than 4 brackets$"):
+            checker.parse(text)
+
+
 def test_denominators_with_equal_hashes_are_no_trap() -> None:
     """Python hashes an integer by its remainder modulo 2^61 - 1; a set of these takes hours."""
     alike = [f"1/{3 + k * (2**61 - 1)}" for k in range(1, 6_000)]
