@@ -63,6 +63,7 @@ METRICS = ("mse", "returns", "preferences")  # beside the mean absolute error
 MIN_BITS, MAX_BITS, MAX_EXPONENT = 16, 4096, 10**5  # of enclosures
 PROBLEM = ("states", "actions", "initial", "discount", "transitions", "reward", "data")
 MAX_PARAMETERS, MAX_POWER = 64, 1000  # of a family, and of one of them
+FEW_PARAMETERS = 16  # whose exponents have too few values for many equal hashes
 MAX_TERMS = 100_000  # of a product of polynomials, as it is multiplied out, or on a box
 MAX_INTEGERS, MAX_STATES = 2**23, 3 * 10**6  # of a list, of the choices of a bandit
 MAX_CHOICES = 10**5  # of actions outside those that raises let be lowered
@@ -218,7 +219,7 @@ class Work:
     def added(self, values: Iterable[Fraction], step: str) -> Fraction:
         """Return the sum, over one denominator that has its limits."""
         found = Vector.of(kept(values, step), step)
-        self.spend(len(found.top) * blocks(found.scale) + lowest(found.scale), step)
+        self.spend(10 + len(found.top) * blocks(found.scale) + lowest(found.scale), step)
         return Fraction(sum(found.top), found.scale)
 
     def distribution(self, values: list[Fraction], step: str, rule: str) -> None:
@@ -288,6 +289,10 @@ class Vector:
     @cached_property
     def values(self) -> list[Fraction]:
         return [Fraction(*x) for x in self.parts]
+
+    @cached_property
+    def most(self) -> int:
+        return max(map(abs, self.top), default=0)
 
 
 class Shape(Work):
@@ -398,7 +403,9 @@ class Problem(Shape):
         divisors = [y.denominator * self.shifts[p][1].scale for p, y in flow.items()]
         scale, found = common(divisors, step), [0] * self.size
         length = self.size + sum(len(self.shifts[p][0]) for p in flow)
-        self.spend(length * blocks(scale, factor, self.initial.scale), step)
+        most = max((abs(y.numerator) for y in flow.values()), default=0)
+        room(self.size * (scale.bit_length() + most.bit_length()), step)
+        self.spend(length * blocks(scale, most, factor, self.initial.scale), step)
         self.spend(sum(crossed(scale, divisor) for divisor in divisors), step)
         for divisor, (p, y) in zip(divisors, flow.items(), strict=True):
             states, row = self.shifts[p]
@@ -415,7 +422,7 @@ class Problem(Shape):
         """Read a list with one number per state."""
         entries = enumerate(items(value, step, self.size))
         found = Vector([parts_of(x, f"{step}[{s}]") for s, x in entries], step)
-        self.spend(self.weight * blocks(found.scale), step)
+        self.spend(self.weight * blocks(found.scale, found.most), step)
         return found
 
     def reached(self, taken: set[int]) -> set[int]:
@@ -517,12 +524,8 @@ class Scope:
     used: frozenset[int] = frozenset()  # the pairs with positive occupancy, of a regularised node
     sides: dict[int, int] = field(default_factory=dict)  # -1 below, 0 at, 1 above the reference
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)  # by state: points of a curve
-    bulk: int = 0  # of the declared bounds, beside an entry for each
-
-    @property
-    def size(self) -> int:
-        known = (self.allowed, self.upper, self.lower, self.used, self.sides, self.ranges)
-        return self.bulk + sum(map(len, known))
+    bounds: int = 0  # entries that the declared bounds are counted as
+    entries: int = 0  # of what this node knows, while it waits
 
 
 class Tree:
@@ -543,6 +546,7 @@ class Tree:
         self.weight = 1  # steps for each pair that a node allows
         self.kinds: list[str] = []  # of the nodes
         self.pending: dict[int, Scope] = {}  # of the nodes whose parent has been met
+        self.waiting = 0  # entries of them all
 
     def check(self, value: object) -> None:
         entries = items(value, self.root)
@@ -556,8 +560,8 @@ class Tree:
             if i not in self.pending:
                 raise Rejected(step, "tree", "this node is the child of no node")
             scope = self.pending.pop(i)
-            self.shape.spend(scope.size + self.weight * sum(map(len, scope.allowed)), step)
-            self.most = MAX_WAITING // scope.size
+            self.waiting -= scope.entries
+            self.shape.spend(scope.entries + self.weight * sum(map(len, scope.allowed)), step)
             if "hitting" in node:
                 scope = self.hitting(scope, node["hitting"], f"{step}.hitting")
             place = (i,) if kind in self.splits else ()
@@ -591,20 +595,27 @@ class Tree:
         if unassigned:
             a = self.shape.place[min(unassigned)][1]
             raise Rejected(step, "split", f"action {a} is allowed here, but in no child")
+        last = max(children)  # the one that keeps the bounds that all share when no other does
         for child, pairs in children.items():
             allowed = (*scope.allowed[:s], pairs, *scope.allowed[s + 1 :])
-            self.pending[child] = replace(scope, allowed=allowed, kept=kept)
+            entries = len(allowed) + len(pairs) + (scope.bounds if child == last else 0)
+            self.wait(child, replace(scope, allowed=allowed, kept=kept), entries, step)
 
     def child(self, i: int, node: object, step: str) -> int:
         """Read the index of a child: a later node, without a parent so far."""
         child = index(node, len(self.kinds), step)
-        if len(self.pending) > self.most:
-            raise Malformed(step, f"more than {MAX_WAITING} entries at nodes that wait")
         if child <= i or child in self.pending:
             raise Rejected(
                 step, self.kinds[i], f"node {child} comes earlier, or has a parent already"
             )
         return child
+
+    def wait(self, child: int, scope: Scope, entries: int, step: str) -> None:
+        """Keep what is known at a child until its turn comes."""
+        self.pending[child] = replace(scope, entries=entries)
+        self.waiting += entries
+        if self.waiting > MAX_WAITING:
+            raise Malformed(step, f"more than {MAX_WAITING} entries at nodes that wait")
 
     def factor(self, value: object, step: str) -> Fraction:
         """Read a number by which something of each pair is multiplied."""
@@ -614,7 +625,8 @@ class Tree:
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
-        self.problem.spend(crossed(u.scale, self.reward.scale) * len(self.problem.place), step)
+        most = crossed(u.scale * (u.most or 1), self.reward.scale)
+        self.problem.spend(most * len(self.problem.place), step)
         for s, p in ((s, p) for s, pairs in enumerate(scope.allowed) for p in pairs):
             scale = self.problem.shifts[p][1].scale * u.scale
             if self.problem.scaled_shift(u, p) * self.reward.scale > self.reward.top[p] * scale:
@@ -692,7 +704,8 @@ class Tree:
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
             unit, factor = price.denominator * reward.scale, price.numerator * h.scale
             divisors, bits = list[int](), 0
-            most = blocks(unit, factor) + crossed(unit * (factor or 1), h.scale * reward.scale)
+            tall = h.scale * reward.scale * (h.most or 1)
+            most = blocks(unit, factor, h.most) + crossed(unit * (factor or 1), tall)
             problem.spend(len(problem.place) * most, at)
             for t, pairs in enumerate(scope.allowed):
                 due = "more than" if t == s else relation
@@ -707,7 +720,8 @@ class Tree:
                         bits += divisor.bit_length()
                         room(bits, at)
             start, pairs = problem.mean(h) + price * self.bad, scope.allowed[s]
-            problem.spend(len(pairs) * lowest(unit, factor, h.scale, start.denominator), at)
+            size = lowest(unit, factor, tall, *start.as_integer_ratio())
+            problem.spend(len(pairs) * (8 + size), at)
             scales = (unit * h.scale * problem.shifts[p][1].scale for p in pairs)
             tops = (start.numerator * scale for scale in scales)
             bottoms = (start.denominator * divisor for divisor in divisors)
@@ -716,8 +730,9 @@ class Tree:
                     upper[p] = min(bound, upper.get(p, problem.horizon))
                 else:
                     lower[p] = max(bound, lower.get(p, ZERO))
-        bulk = sum(2 + (width(x) >> 9) for bounds in (upper, lower) for x in bounds.values())
-        return replace(scope, upper=upper, lower=lower, bulk=bulk)
+        bounds = [3 + (width(x) >> 9) for known in (upper, lower) for x in known.values()]
+        problem.spend(4 * len(bounds), step)
+        return replace(scope, upper=upper, lower=lower, bounds=sum(bounds))
 
 
 # == Part: regularised problems
@@ -831,9 +846,11 @@ class CaseTree(Tree):
             raise Rejected(step, "case", "the case of this pair is known")
         fewer = tuple(other for other in scope.allowed[s] if other != p)
         allowed = (*scope.allowed[:s], fewer, *scope.allowed[s + 1 :])
-        child = self.child(i, body["unused"], step)
-        self.pending[child] = replace(scope, allowed=allowed)
-        self.pending[self.child(i, body["used"], step)] = replace(scope, used=scope.used | {p})
+        known, child = scope.bounds, self.child(i, body["unused"], step)
+        entries = known + len(allowed) + len(fewer)
+        self.wait(child, replace(scope, allowed=allowed), entries, step)
+        child, used = self.child(i, body["used"], step), scope.used | {p}
+        self.wait(child, replace(scope, used=used), known + len(used), step)
 
     def side(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "action", "below", "at", "above"), step)
@@ -841,8 +858,8 @@ class CaseTree(Tree):
         if p in scope.sides or not self.regularizer.m[p]:
             raise Rejected(step, "side", "the side of this pair is known, or plays no part")
         for key, sign in (("below", -1), ("at", 0), ("above", 1)):
-            child = self.child(i, body[key], step)
-            self.pending[child] = replace(scope, sides={**scope.sides, p: sign})
+            child, sides = self.child(i, body[key], step), {**scope.sides, p: sign}
+            self.wait(child, replace(scope, sides=sides), scope.bounds + len(sides), step)
 
     def dual(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
@@ -1103,6 +1120,7 @@ class Cut:
     costs: list[Fraction]
     gains: list[dict[tuple[int, bool], Fraction]]
     bad: list[int]
+    scale: int  # the common denominator of the gains, which sums of them have
 
 
 class CurveTree(Tree):
@@ -1178,7 +1196,8 @@ class CurveTree(Tree):
                     {(p, up): w * (problem.reward[p] - t) for (p, up), w in weights.items()}
                     for t, _ in (start, end)
                 ]
-                cut = Cut([start[1], end[1]], gains, bad)
+                shared = common((x.denominator for row in gains for x in row.values()), at)
+                cut = Cut([start[1], end[1]], gains, bad, shared)
                 self.unraised(cut, good, price, at)
                 for p, mine in raises.items():
                     outside = [self.raised(cut, p, good, x, at) for x in mine]
@@ -1214,7 +1233,7 @@ class CurveTree(Tree):
 
     def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
         """Verify that lowering good actions alone costs a piece."""
-        self.problem.spend(self.soft.effort * len(cut.gains[0]) * blocks(price), step)
+        self.problem.spend(self.soft.effort * len(cut.gains[0]) * blocks(price, cut.scale), step)
         for v, gains in zip(cut.costs, cut.gains, strict=True):
             found = price * sum(gains[q, True] for q in cut.bad)
             for q in good:
@@ -1240,7 +1259,7 @@ class CurveTree(Tree):
     ) -> None:
         """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
         soft, data, middle = self.soft, self.problem.data, sum(raises, ZERO) / 2
-        self.problem.spend(soft.effort * len(cut.gains[0]) * blocks(price), step)
+        self.problem.spend(soft.effort * len(cut.gains[0]) * blocks(price, cut.scale), step)
         good = {q for q, _ in cut.gains[0]}.difference(cut.bad)
         eased, sloped = dict[bool, Fraction](), set[int]()
         if tilted:
@@ -1275,8 +1294,8 @@ class CurveTree(Tree):
         if point <= low:
             raise Rejected(step, "cut", "the point is not inside the range of this state")
         for key, found in (("below", (low, point)), ("above", (point, high))):
-            child = self.child(i, body[key], step)
-            self.pending[child] = replace(scope, ranges={**scope.ranges, s: found})
+            child, ranges = self.child(i, body[key], step), {**scope.ranges, s: found}
+            self.wait(child, replace(scope, ranges=ranges), scope.bounds + len(ranges), step)
 
     def multiplier(self, scope: Scope, value: object, step: str) -> None:
         kappa = self.factor(value, step)
@@ -1431,10 +1450,11 @@ def check_cover(
     for sign in signs.values():
         limit = ONE if nearest else ZERO
         need(abs(sign), "at most", limit, f"{step}.signs", "cover", "size of a sign")
-    errors = [
-        check_witness(problem, witness, bad, f"{step}.witnesses[{k}]")
-        for k, witness in enumerate(witnesses)
-    ]
+    errors, bits = list[list[Fraction]](), 0
+    for k, witness in enumerate(witnesses):
+        errors.append(check_witness(problem, witness, bad, f"{step}.witnesses[{k}]"))
+        bits += sum(map(width, errors[-1]))
+        room(bits, f"{step}.witnesses[{k}]")
     halves = [-signs.get(p, ZERO) / 2 for p in range(len(problem.place))]
     columns = zip(halves, zip(*errors, strict=True), strict=True)
     terms = (chain([half], map(mul, weights, column)) for half, column in columns)
@@ -1521,11 +1541,15 @@ def tighten(found: DataSet, low: list[Fraction], high: list[Fraction], step: str
     everything = dict.fromkeys(range(len(low)), ONE)
     for flow, relation, bound in (*found.rows, (everything, "exactly", ONE)) * 2:
         for sign in (ONE, -ONE)[: 1 + (relation == "exactly")]:
-            found.problem.spend(30 * len(flow), step)
             terms = {p: sign * c for p, c in flow.items() if c}
+            long = (width(c) + width(low[p]) + width(high[p]) for p, c in terms.items())
+            found.problem.spend(30 * (1 + len(flow)) + sum(x**2 >> 17 for x in long), step)
             least = kept((min(c * low[p], c * high[p]) for p, c in terms.items()), step)
             rest = sign * bound - found.problem.added(least, step)
-            found.problem.spend(len(terms) * lowest(rest.denominator) // 2, step)
+            long = (
+                width(rest) + width(x) + width(terms[p]) for p, x in zip(terms, least, strict=True)
+            )
+            found.problem.spend(sum(x**2 >> 19 for x in long), step)
             goals = ((rest + x) / c for x, c in zip(least, terms.values(), strict=True))
             for (p, c), goal in zip(terms.items(), kept(goals, step), strict=True):
                 if c > 0:
@@ -1583,7 +1607,7 @@ def check_fewest(
     step = "evidence.cuts"
     body = record(evidence["cuts"], ("witnesses", "nodes"), step)
     due = number(claim["epsilon"], "claim.epsilon") * (max(problem.reward) - min(problem.reward))
-    cuts: list[list[int]] = []  # per witness, the numbers a
+    cuts, bits = list[list[int]](), 0  # per witness, the numbers a
     for k, witness in enumerate(items(body["witnesses"], f"{step}.witnesses")):
         at = f"{step}.witnesses[{k}]"
         errors = check_witness(problem, witness, bad, at)
@@ -1591,6 +1615,8 @@ def check_fewest(
         problem.spend(8 * max(map(blocks, excess)) * blocks(*excess), at)
         divisor = gcd(*excess) or 1
         cuts.append([x // divisor for x in excess])
+        bits += sum(map(int.bit_length, cuts[-1]))
+        room(bits, at)
     missing = [1 - sum(map(mul, cut, counts), ZERO) for cut in cuts]
     nodes = cut_leaves(problem, body["nodes"], f"{step}.nodes", ("weights",), int(lower) - 1, 1)
     for at, _, content, low, high in nodes:
@@ -1630,14 +1656,22 @@ def longest(*polynomials: Polynomial) -> int:
     return max((blocks(x) for p in polynomials for x in p.values()), default=1)
 
 
+def crowd(terms: int, *polynomials: Polynomial) -> int:
+    """Return the steps of telling terms apart: exponents can be chosen whose hashes are equal."""
+    many = any(len(powers) > FEW_PARAMETERS for p in polynomials for powers in [*p][:1])
+    return terms**2 >> 3 if many else 0
+
+
 def plus(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
-    work.spend((len(p) + len(q)) * longest(p, q) ** 2, "evidence")
+    steps = (len(p) + len(q)) * longest(p, q) ** 2
+    work.spend(steps + crowd(len(p) + len(q), p, q), "evidence")
     total = p | {powers: p.get(powers, ZERO) + x for powers, x in q.items()}
     return {powers: x for powers, x in total.items() if x}
 
 
 def times(p: Polynomial, q: Polynomial, work: Work) -> Polynomial:
-    work.spend(20 * len(p) * len(q) * longest(p, q) ** 2, "evidence")
+    terms = len(p) * len(q)
+    work.spend(20 * terms * longest(p, q) ** 2 + crowd(terms, p, q), "evidence")
     if len(p) * len(q) > MAX_TERMS:
         raise Malformed("problem", f"a product of polynomials with more than {MAX_TERMS} terms")
     total: Polynomial = {}
@@ -1751,7 +1785,8 @@ class Conditions:
             x, *powers = items(entry, step, self.count + 1)
             place = tuple(index(e, MAX_POWER, step) for e in powers)
             result[place] = result.get(place, ZERO) + number(x, step)
-            self.work.spend(blocks(result[place]) ** 2, step)
+            alike = len(result) if self.count > FEW_PARAMETERS else 0
+            self.work.spend(blocks(result[place]) ** 2 + alike, step)
         return {place: x for place, x in result.items() if x}
 
     def read(self, value: object, step: str) -> Function:

@@ -212,6 +212,51 @@ def long_preferences(digits: int) -> Json:
     return edited(lambda: document, ("evidence.witness.reward.0.0", share(digits)))
 
 
+def long_potential(digits: int) -> Json:
+    """A hitting bound of a state with eight actions."""
+    node = {"hitting": [[0, "upper", [str(10**digits)]]], "value": ["0"]}
+    return many(8, {"kind": "safe", "regret": "1", "epsilon": "1/2"}, tree=[node])
+
+
+def long_row(digits: int) -> Json:
+    """A row whose bound is subtracted from each weighted bound."""
+    document = rows(1)
+    row = document["claim"]["set"]["rows"][0]
+    row["relation"], row["bound"] = "at most", str(-(10**digits))
+    return document
+
+
+def long_integers(digits: int) -> Json:
+    """A row whose coefficients are long, but have no denominators."""
+    flow = [[0, a, str(10**digits + a)] for a in range(8)]
+    row = {"flow": flow, "relation": "at most", "bound": "-1"}
+    claim = {"kind": "all-safe", "regret": "1", "epsilon": "1", "set": {"rows": [row]}}
+    return many(8, claim, cells=[{"empty": []}])
+
+
+def high_flow(digits: int) -> Json:
+    """A flow that is long, but has no denominator."""
+    return circulation("0", [[0, 0, str(-(10**digits))], [0, 1, str(10**digits)]])
+
+
+def long_models(digits: int) -> Json:
+    """The reward models of a cover."""
+    model = ["1", "1", share(digits), *["1"] * 5]
+    witness = WITNESS | {"reward": [model]}
+    return edited(lambda: cover(1), ("evidence.cover.witnesses", [witness] * 6))
+
+
+def long_gains(digits: int) -> Json:
+    """The reference of a KL penalty, moved by next to nothing: long denominators of gains."""
+    document = documents()["None"]
+    if digits < 1_000:
+        return document
+    first, second, *others = map(Fraction, document["problem"]["regularizer"]["reference"][0])
+    moved = [first + Fraction(share(digits)), second - Fraction(share(digits)), *others]
+    step = ("problem.regularizer.reference.0", [str(x) for x in moved])
+    return edited(lambda: document, step)
+
+
 # What is built, and where its steps are counted: with the length, its square or its cube.
 LENGTH, SQUARE, CUBE = 1.5, 2.5, 4.5
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
@@ -239,6 +284,13 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_values, "Tree.value", SQUARE),
     (long_price, "Tree.hitting", SQUARE),
     (long_preferences, "Soft.cost", SQUARE),
+    (long_potential, "Problem.vector", LENGTH),
+    (long_potential, "Tree.hitting", LENGTH),
+    (long_integers, "tighten", SQUARE),
+    (long_row, "tighten", SQUARE),
+    (high_flow, "Problem.balance", LENGTH),
+    (long_gains, "CurveTree.box", SQUARE),
+    (long_gains, "CurveTree.unraised", SQUARE),
 ]
 
 
@@ -447,12 +499,6 @@ def long_circulation(digits: int) -> Json:
     return many(8, claim, tree=[{"circulation": leaf}])
 
 
-def long_potential(digits: int) -> Json:
-    """A hitting bound of a state with eight actions."""
-    node = {"hitting": [[0, "upper", [str(10**digits)]]], "value": ["0"]}
-    return many(8, {"kind": "safe", "regret": "1", "epsilon": "1/2"}, tree=[node])
-
-
 def long_start(digits: int) -> Json:
     """The same, where the bad return has a price: each bound is long, the divisors are not."""
     node = {"hitting": [[0, "upper", ["1"], "1"]], "value": ["0"]}
@@ -474,14 +520,6 @@ def many_samples(digits: int) -> Json:
     return edited(lambda: document, ("claim.lower", "0"), ("evidence.cuts.nodes.0.weights", []))
 
 
-def long_row(digits: int) -> Json:
-    """A row whose bound is subtracted from each weighted bound."""
-    document = rows(1)
-    row = document["claim"]["set"]["rows"][0]
-    row["relation"], row["bound"] = "at most", str(-(10**digits))
-    return document
-
-
 def long_reference(digits: int) -> Json:
     """The visits of the state under the reference, which are shared by its actions."""
     document = penalised(1)
@@ -499,12 +537,14 @@ KEPT: list[tuple[Callable[[int], Json], str, int]] = [
     (cover, "check_cover", 7),
     (mixture, "DataSet.member", 2),
     (added_samples, "check_fewest", 7),
-    (long_tolerance, "check_fewest", 8),
+    (long_tolerance, "check_fewest", 30),
     (many_samples, "check_fewest", 8),
     (rows, "tighten", 8),
     (long_row, "tighten", 8),
     (long_circulation, "Tree.circulation", 8),
     (long_potential, "Tree.hitting", 8),
+    (long_models, "check_cover", 6),
+    (high_flow, "Problem.balance", 1),
     (long_start, "Tree.hitting", 8),
     (long_reference, "Regularizer.__init__", 3),
     (long_discount, "Problem.__init__", 7),
@@ -575,10 +615,108 @@ def test_bounds_that_wait_count_with_their_digits() -> None:
     problem = checker.Problem(two_states()["problem"])
     tree = checker.Tree(problem, Fraction(0), "at least", Fraction(0))
     plain = tree.hitting(scope, [[0, "upper", ["1", "1/3"]]], "hitting")
-    assert plain.size == 4 + 2 * 2 == 2 + 2 + plain.bulk
+    assert plain.bounds == 2 * 3
     tree.bad = Fraction(1, 2**5_120)
     priced = tree.hitting(scope, [[0, "upper", ["1", "1/3"], "1"]], "hitting")
-    assert priced.size >= plain.size + 2 * 20
+    assert priced.bounds >= plain.bounds + 2 * 10
+    both = tree.hitting(priced, [[1, "lower", ["1/3", "1"]]], "hitting")
+    assert both.bounds == priced.bounds + 2 * 3
+
+
+def split_three() -> tuple[checker.Tree, checker.Scope]:
+    """A tree that waits for three nodes, of which the last keeps ten entries of bounds."""
+    problem = checker.Problem(many(4, {"kind": "safe", "regret": "1", "epsilon": "1"})["problem"])
+    tree = checker.Tree(problem, Fraction(0), "at least", Fraction(0))
+    tree.kinds = ["split", "value", "value", "value"]
+    scope = checker.Scope(((0, 1, 2, 3),), {}, {}, set(), bounds=10)
+    children = [[1, [0]], [3, [1, 2]], [2, [3]]]
+    tree.split(0, scope, {"state": 0, "children": children}, "split")
+    return tree, scope
+
+
+def test_what_waits_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child of a split keeps its actions and the states; the last one the bounds of them all."""
+    tree, _ = split_three()
+    assert [tree.pending[i].entries for i in (1, 2, 3)] == [2, 2, 13]
+    assert tree.waiting == 17
+    monkeypatch.setattr(checker, "MAX_WAITING", 17)
+    split_three()
+    monkeypatch.setattr(checker, "MAX_WAITING", 16)
+    with pytest.raises(
+        checker.Malformed, match=r"^split: .* more than 16 entries at nodes that wait"
+    ):
+        split_three()
+
+
+def test_what_no_longer_waits_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree whose nodes are checked one after the other may have any number of them."""
+    document = edited(safe_bandit)
+    most = [0]
+    wait = checker.Tree.wait
+
+    def waited(self: checker.Tree, *given: Any) -> None:
+        wait(self, *given)
+        most.append(self.waiting)
+
+    monkeypatch.setattr(checker.Tree, "wait", waited)
+    checker.check(document)
+    assert len(most) > 2
+    monkeypatch.setattr(checker, "MAX_WAITING", max(most))
+    checker.check(document)
+    monkeypatch.setattr(checker, "MAX_WAITING", max(most) - 1)
+    with pytest.raises(checker.Malformed, match="entries at nodes that wait"):
+        checker.check(document)
+
+
+@pytest.mark.parametrize("key", ["case", "side"])
+def test_cases_and_sides_keep_what_they_say(key: str) -> None:
+    """An action that is not used leaves a list of the others; else there is one entry more."""
+    document = next(x["document"] for x in CASES if x["sort"] == "safe, tv" and not x["refused"])
+    problem = checker.Problem(document["problem"])
+    omega = checker.Regularizer(problem, document["evidence"])
+    tree = checker.CaseTree(omega, Fraction(0), "at least", Fraction(0))
+    tree.kinds = [key, "dual", "dual", "dual"]
+    allowed = tuple(tuple(pairs) for pairs in problem.pairs)
+    scope = checker.Scope(allowed, {}, {}, set(), bounds=7)
+    if key == "case":
+        tree.case(0, scope, {"state": 0, "action": 1, "unused": 1, "used": 2}, key)
+        expected = [7 + len(allowed) + len(allowed[0]) - 1, 7 + 1]
+    else:
+        body = {"state": 0, "action": 1, "below": 1, "at": 2, "above": 3}
+        tree.side(0, scope, body, key)
+        expected = [7 + 1] * 3
+    assert [tree.pending[i + 1].entries for i in range(len(expected))] == expected
+    assert tree.waiting == sum(expected)
+
+
+def test_ranges_that_wait_are_counted() -> None:
+    """One for each state that was cut."""
+    problem = checker.Problem(documents()["None"]["problem"])
+    soft = checker.Soft(problem, 64)
+    tree = checker.CurveTree(soft, {}, Fraction(1), Fraction(0), "at least", Fraction(0))
+    tree.curves = {0: [(Fraction(t), Fraction(0)) for t in range(3)]}
+    tree.kinds = ["cut", "multiplier", "multiplier"]
+    scope = checker.Scope(((0,),), {}, {}, set(), bounds=7)
+    tree.cut(0, scope, {"state": 0, "point": 1, "below": 1, "above": 2}, "cut")
+    assert [tree.pending[i].entries for i in (1, 2)] == [7 + 1, 7 + 1]
+
+
+def test_exponents_of_many_parameters_are_told_apart_at_a_price() -> None:
+    """Those of few have too few values for many equal hashes."""
+
+    def steps(parameters: int, terms: int, operation: Callable[..., Any]) -> int:
+        work, zeros = checker.Work(), (0,) * (parameters - 1)
+        one = {(0, *zeros): Fraction(1)}
+        operation({(k, *zeros): Fraction(1) for k in range(terms)}, one, work)
+        return work.spent
+
+    for operation in (checker.plus, checker.times):
+        assert steps(16, 800, operation) == steps(1, 800, operation)
+        assert steps(17, 800, operation) >= steps(16, 800, operation) + 800**2 // 8
+    few, many = (checker.Conditions(count, checker.Work()) for count in (16, 17))
+    for reader in (few, many):
+        reader.polynomial([["1", k, *[0] * (reader.count - 1)] for k in range(100)], "terms")
+    assert many.work.spent >= few.work.spent + 100 * 99 // 2
 
 
 def test_a_discount_is_not_copied_into_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
