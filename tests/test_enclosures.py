@@ -264,7 +264,7 @@ class Box:
     def given(self, cost: Fraction) -> checker.Cut:
         """What the checker knows; the far end of the piece costs nothing."""
         far = {key: 2 * gain if gain < 0 else gain / 2 for key, gain in self.gains.items()}
-        return checker.Cut([cost, Fraction(-1000)], [self.gains, far], self.bad)
+        return checker.Cut([cost, Fraction(-1000)], [self.gains, far], self.bad, 1)
 
     def kept(self, p: int, u: float) -> float:
         data = float(self.data[p])
