@@ -294,6 +294,16 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
 ]
 
 
+def examine(document: Json) -> None:
+    """Check a document, which may prove its claim or not, but is within the limits."""
+    try:
+        checker.check(document)
+    except checker.Malformed as refusal:
+        pytest.fail(str(refusal))
+    except checker.Rejected:
+        pass
+
+
 def spent(document: Json, where: str, patch: pytest.MonkeyPatch) -> int:
     """The steps that a function counts in a check, however it ends."""
     steps, spend = [0], checker.Work.spend
@@ -305,12 +315,7 @@ def spent(document: Json, where: str, patch: pytest.MonkeyPatch) -> int:
 
     with patch.context() as within:
         within.setattr(checker.Work, "spend", counted)
-        try:
-            checker.check(document)
-        except checker.Malformed as refusal:
-            pytest.fail(str(refusal))
-        except checker.Rejected:
-            pass
+        examine(document)
     return sum(steps)
 
 
@@ -566,12 +571,7 @@ def held(document: Json, where: str, patch: pytest.MonkeyPatch) -> int:
 
     with patch.context() as within:
         within.setattr(checker, "room", seen)
-        try:
-            checker.check(document)
-        except checker.Malformed as refusal:
-            pytest.fail(str(refusal))
-        except checker.Rejected:
-            pass
+        examine(document)
     return max(most)
 
 
