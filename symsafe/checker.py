@@ -292,7 +292,7 @@ class Vector:
 
     @cached_property
     def most(self) -> int:
-        return max(map(abs, self.top), default=0)
+        return max(map(abs, self.top))
 
 
 class Shape(Work):
