@@ -291,7 +291,7 @@ class Vector:
         return [Fraction(*x) for x in self.parts]
 
     @cached_property
-    def most(self) -> int:
+    def most(self) -> int:  # how long the longest is; not for an empty list
         return max(map(abs, self.top))
 
 
