@@ -650,22 +650,36 @@ def test_what_waits_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_no_longer_waits_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tree whose nodes are checked one after the other may have any number of them."""
-    document = edited(safe_bandit)
-    most = [0]
-    wait = checker.Tree.wait
+    trees, wait = list[checker.Tree](), checker.Tree.wait
 
-    def waited(self: checker.Tree, *given: Any) -> None:
+    def waits(self: checker.Tree, *given: Any) -> None:
         wait(self, *given)
-        most.append(self.waiting)
+        trees.append(self)
 
-    monkeypatch.setattr(checker.Tree, "wait", waited)
+    monkeypatch.setattr(checker.Tree, "wait", waits)
+    deep = [
+        {"split": {"state": 0, "children": [[1, [0]], [2, [1, 2]]]}},
+        {"value": ["1"]},
+        {"split": {"state": 0, "children": [[3, [1]], [4, [2]]]}},
+        *[{"circulation": {"kappa": "1/4", "flow": [[0, 0, "1/4"]]}}] * 2,
+    ]
+    document = one_state(
+        ["1", "0", "0"],
+        ["1/2", "1/4", "1/4"],
+        {"kind": "safe", "regret": "1", "epsilon": "1/8"},
+        tree=deep,
+    )
     checker.check(document)
-    assert len(most) > 2
-    monkeypatch.setattr(checker, "MAX_WAITING", max(most))
-    checker.check(document)
-    monkeypatch.setattr(checker, "MAX_WAITING", max(most) - 1)
-    with pytest.raises(checker.Malformed, match="entries at nodes that wait"):
-        checker.check(document)
+    assert len(trees) == 4
+    assert trees[-1].waiting == 0
+
+
+def test_rows_without_entries_cost_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is looked at for every cell."""
+    document = rows(1)
+    first = spent(document, "tighten", monkeypatch)
+    document["claim"]["set"]["rows"] += [{"flow": [], "relation": "at most", "bound": "0"}] * 10
+    assert spent(document, "tighten", monkeypatch) >= first + 2 * 10 * 30
 
 
 @pytest.mark.parametrize("key", ["case", "side"])
