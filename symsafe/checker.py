@@ -341,6 +341,7 @@ class Problem(Shape):
         self.distribution(self.initial.values, "problem.initial", "problem")
         self.transitions: list[dict[int, Fraction]] = []  # of a pair: probability of a successor
         self.shifts: list[tuple[list[int], Vector]] = []  # row p of E: the states, the entries
+        self.longest = 1  # the greatest scale of a row
         long = 0  # bits of the rows with long numbers: a discount is copied into all of them
         for s, rows in enumerate(items(body["transitions"], "problem.transitions", self.size)):
             step = f"problem.transitions[{s}]"
@@ -352,6 +353,7 @@ class Problem(Shape):
                 entries = Vector.of(list(shift.values()), step)
                 self.shifts.append((list(shift), entries))
                 self.weight += len(shift) * blocks(entries.scale)
+                self.longest = max(self.longest, entries.scale)
                 long += len(shift) * (entries.scale.bit_length() >> 11 << 11)
                 room(long, step)
         self.weight += self.size * blocks(self.initial.scale)
@@ -400,15 +402,16 @@ class Problem(Shape):
 
         In integers: y(p) / (scale of row p) = z / scale.
         """
-        divisors = [y.denominator * self.shifts[p][1].scale for p, y in flow.items()]
+        rows = [self.shifts[p] for p in flow]
+        pairs = list(zip(rows, flow.values(), strict=True))
+        divisors = [y.denominator * row.scale for (_, row), y in pairs]
         scale, found = common(divisors, step), [0] * self.size
-        length = self.size + sum(len(self.shifts[p][0]) for p in flow)
+        length = self.size + sum(len(states) * blocks(row.scale) for states, row in rows)
         most = max((abs(y.numerator) for y in flow.values()), default=0)
         room(self.size * (scale.bit_length() + most.bit_length()), step)
         self.spend(length * blocks(scale, most, factor, self.initial.scale), step)
         self.spend(sum(crossed(scale, divisor) for divisor in divisors), step)
-        for divisor, (p, y) in zip(divisors, flow.items(), strict=True):
-            states, row = self.shifts[p]
+        for divisor, ((states, row), y) in zip(divisors, pairs, strict=True):
             z = y.numerator * (scale // divisor)
             for t, e in zip(states, row.top, strict=True):
                 found[t] += e * z
@@ -595,10 +598,11 @@ class Tree:
         if unassigned:
             a = self.shape.place[min(unassigned)][1]
             raise Rejected(step, "split", f"action {a} is allowed here, but in no child")
-        last = max(children)  # the one that keeps the bounds that all share when no other does
+        last = max(children)  # the one that keeps what all share when no other does
         for child, pairs in children.items():
             allowed = (*scope.allowed[:s], pairs, *scope.allowed[s + 1 :])
-            entries = len(allowed) + len(pairs) + (scope.bounds if child == last else 0)
+            shared = scope.bounds + 4 * len(kept) if child == last else 0
+            entries = len(allowed) + len(pairs) + shared
             self.wait(child, replace(scope, allowed=allowed, kept=kept), entries, step)
 
     def child(self, i: int, node: object, step: str) -> int:
@@ -625,7 +629,8 @@ class Tree:
 
     def value(self, scope: Scope, value: object, step: str) -> None:
         u = self.problem.vector(value, step)
-        most = crossed(u.scale * (u.most or 1), self.reward.scale)
+        tall, reward = u.scale * (u.most or 1), self.reward.scale * (self.reward.most or 1)
+        most = crossed(tall * self.problem.longest, reward)
         self.problem.spend(most * len(self.problem.place), step)
         for s, p in ((s, p) for s, pairs in enumerate(scope.allowed) for p in pairs):
             scale = self.problem.shifts[p][1].scale * u.scale
@@ -704,9 +709,9 @@ class Tree:
             # In integers: unit * h.scale * the scale of the row times (Eh + price R)(p).
             unit, factor = price.denominator * reward.scale, price.numerator * h.scale
             divisors, bits = list[int](), 0
-            tall = h.scale * reward.scale * (h.most or 1)
-            most = blocks(unit, factor, h.most) + crossed(unit * (factor or 1), tall)
-            problem.spend(len(problem.place) * most, at)
+            tall = h.scale * (h.most or 1) * reward.scale * (reward.most or 1) * problem.longest
+            size = lowest(unit, factor, tall)
+            problem.spend(len(problem.place) * (1 + size), at)
             for t, pairs in enumerate(scope.allowed):
                 due = "more than" if t == s else relation
                 for p in pairs:
@@ -846,11 +851,8 @@ class CaseTree(Tree):
             raise Rejected(step, "case", "the case of this pair is known")
         fewer = tuple(other for other in scope.allowed[s] if other != p)
         allowed = (*scope.allowed[:s], fewer, *scope.allowed[s + 1 :])
-        known, child = scope.bounds, self.child(i, body["unused"], step)
-        entries = known + len(allowed) + len(fewer)
-        self.wait(child, replace(scope, allowed=allowed), entries, step)
-        child, used = self.child(i, body["used"], step), scope.used | {p}
-        self.wait(child, replace(scope, used=used), known + len(used), step)
+        self.keep(self.child(i, body["unused"], step), replace(scope, allowed=allowed), step)
+        self.keep(self.child(i, body["used"], step), replace(scope, used=scope.used | {p}), step)
 
     def side(self, i: int, scope: Scope, value: object, step: str) -> None:
         body = record(value, ("state", "action", "below", "at", "above"), step)
@@ -859,7 +861,12 @@ class CaseTree(Tree):
             raise Rejected(step, "side", "the side of this pair is known, or plays no part")
         for key, sign in (("below", -1), ("at", 0), ("above", 1)):
             child, sides = self.child(i, body[key], step), {**scope.sides, p: sign}
-            self.wait(child, replace(scope, sides=sides), scope.bounds + len(sides), step)
+            self.keep(child, replace(scope, sides=sides), step)
+
+    def keep(self, child: int, scope: Scope, step: str) -> None:
+        """Let a child wait: it may outlive all others that share what it knows."""
+        known = (scope.allowed, *scope.allowed, scope.used, scope.sides)
+        self.wait(child, scope, scope.bounds + sum(map(len, known)), step)
 
     def dual(self, scope: Scope, value: object, step: str) -> None:
         problem, omega = self.problem, self.regularizer
@@ -1231,9 +1238,14 @@ class CurveTree(Tree):
             last = stop
         return good - lowered
 
+    def effort(self, cut: Cut, *factors: Fraction) -> int:
+        """Return the steps of sums of the gains, times these."""
+        long = lowest(cut.scale, *(part for x in factors for part in x.as_integer_ratio())) >> 2
+        return len(cut.gains[0]) * (self.soft.effort + long)
+
     def unraised(self, cut: Cut, good: set[int], price: Fraction, step: str) -> None:
         """Verify that lowering good actions alone costs a piece."""
-        self.problem.spend(self.soft.effort * len(cut.gains[0]) * blocks(price, cut.scale), step)
+        self.problem.spend(self.effort(cut, price), step)
         for v, gains in zip(cut.costs, cut.gains, strict=True):
             found = price * sum(gains[q, True] for q in cut.bad)
             for q in good:
@@ -1259,7 +1271,7 @@ class CurveTree(Tree):
     ) -> None:
         """Verify that raising pair `p` by as much as is between `raises` costs a piece."""
         soft, data, middle = self.soft, self.problem.data, sum(raises, ZERO) / 2
-        self.problem.spend(soft.effort * len(cut.gains[0]) * blocks(price, cut.scale), step)
+        self.problem.spend(self.effort(cut, price, *raises), step)
         good = {q for q, _ in cut.gains[0]}.difference(cut.bad)
         eased, sloped = dict[bool, Fraction](), set[int]()
         if tilted:

@@ -92,11 +92,11 @@ def checker_parts() -> list[list[ast.stmt]]:
 
 
 def test_what_one_kind_of_certificate_needs_of_the_checker_can_be_read_in_one_sitting() -> None:
-    """Core and document have at most 905 lines, every other part at most 410."""
+    """Core and document have at most 909 lines, every other part at most 410."""
     core, *others, document = [
         (part[-1].end_lineno or 0) - part[0].lineno for part in checker_parts()
     ]
-    assert core + document <= 905
+    assert core + document <= 909
     assert max(others) <= 410
 
 

@@ -1438,7 +1438,7 @@ def test_unwieldy_denominators_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("MAX_LIST_BITS", 14, bandit, "problem.data"),
         ("MAX_WORK", 60, bandit, "evidence.returns.optimal"),
-        ("MAX_WORK", 163, bandit, "evidence.tree[3]"),
+        ("MAX_WORK", 175, bandit, "evidence.tree[3]"),
         ("MAX_WORK", 285, two_states, "evidence.tree[0].hitting[1]"),
         ("MAX_WAITING", 3, safe_bandit, "evidence.tree[0].split"),
         ("MAX_TOKENS", 9, bandit, "document"),

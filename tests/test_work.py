@@ -257,6 +257,16 @@ def long_gains(digits: int) -> Json:
     return edited(lambda: document, step)
 
 
+def long_end(digits: int) -> Json:
+    """How far a box of a KL curve goes."""
+    document = documents()["None"]
+    pieces = enumerate(document["evidence"]["curves"][0]["pieces"])
+    k, piece = next((k, x) for k, x in pieces if x["raises"] and x["raises"][0]["ends"])
+    end = Fraction(piece["raises"][0]["ends"][0]) + Fraction(share(digits))
+    path = f"evidence.curves.0.pieces.{k}.raises.0.ends.0"
+    return edited(lambda: document, (path, str(end)))
+
+
 # What is built, and where its steps are counted: with the length, its square or its cube.
 LENGTH, SQUARE, CUBE = 1.5, 2.5, 4.5
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
@@ -291,6 +301,7 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (high_flow, "Problem.balance", LENGTH),
     (long_gains, "CurveTree.box", SQUARE),
     (long_gains, "CurveTree.unraised", SQUARE),
+    (long_end, "CurveTree.box", SQUARE),
 ]
 
 
@@ -329,6 +340,43 @@ def test_long_numbers_cost_more(
     short, middle, long = (spent(build(x), where, monkeypatch) for x in (3, 1_500, 3_000))
     assert middle > short, (short, middle, long)
     assert long - short > growth * (middle - short), (short, middle, long)
+
+
+def long_rows(row: int, digits: int) -> Json:
+    """A discount is in each row; long numbers of the evidence and a reward are multiplied by it."""
+    discount, reward = Fraction(share(row)), share(digits, 1)
+    optimal = str(1 / (1 - discount))
+    nodes = [
+        {"split": {"state": 0, "children": [[1, [0]], [2, [*range(1, 8)]]]}},
+        {"hitting": [[0, "upper", ["1"], share(digits)]], "value": ["1"]},
+        {"circulation": {"kappa": "0", "flow": [[0, a, "0"] for a in range(8)]}},
+    ]
+    return edited(
+        lambda: many(8, {"kind": "safe", "regret": "1/2", "epsilon": "1"}, tree=nodes),
+        ("problem.discount", str(discount)),
+        ("problem.reward.0.2", reward),
+        ("evidence.returns.optimal", [optimal]),
+    )
+
+
+@pytest.mark.parametrize("where", ["Tree.value", "Tree.hitting"])
+def test_long_rows_are_multiplied_by_long_numbers(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which costs the product of their lengths, at each pair."""
+    steps = {
+        lengths: spent(long_rows(*lengths), where, monkeypatch)
+        for lengths in product((3, 3_000), repeat=2)
+    }
+    apart = steps[3, 3_000] + steps[3_000, 3]
+    assert steps[3_000, 3_000] - apart >= 8 * checker.crossed(10**3_000, 10**3_000)
+
+
+def test_the_entries_of_long_rows_cost_more_in_a_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside what it costs to divide their common denominator by each of theirs."""
+    scale = 10**3_000
+    entries, rows = 8 * checker.blocks(scale) ** 2, 8 * checker.crossed(scale, scale)
+    assert spent(long_rows(3_000, 3), "Problem.balance", monkeypatch) >= entries + rows
 
 
 def test_a_flow_costs_what_it_enters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,11 +529,11 @@ def test_a_multiplier_costs_the_points_of_its_ranges(monkeypatch: pytest.MonkeyP
 def test_cells_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has ends for every parameter."""
     document = small_certificate()
-    document["evidence"]["cells"] = [[0, "1/4"], [0, "1/8"], *["undecided"] * 3]
-    monkeypatch.setattr(checker, "MAX_WAITING", 8)
-    with pytest.raises(checker.Malformed, match=r"^evidence\.cells\[1\]: .* 8 ends of cells"):
+    document["evidence"]["cells"] = [[0, "1/4"], [0, "1/8"], [0, "1/16"], *["undecided"] * 4]
+    monkeypatch.setattr(checker, "MAX_WAITING", 17)
+    with pytest.raises(checker.Malformed, match=r"^evidence\.cells\[2\]: .* 17 ends of cells"):
         checker.check(document)
-    monkeypatch.setattr(checker, "MAX_WAITING", 9)  # one parameter; what else a cell needs is eight
+    monkeypatch.setattr(checker, "MAX_WAITING", 18)  # one parameter; what else a cell needs is eight
     with pytest.raises(checker.Rejected, match=r"claim\.safe"):
         checker.check(document)
 
@@ -635,15 +683,15 @@ def split_three() -> tuple[checker.Tree, checker.Scope]:
 
 
 def test_what_waits_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child of a split keeps its actions and the states; the last one the bounds of them all."""
+    """A child of a split keeps its actions and the states; the last one what all of them share."""
     tree, _ = split_three()
-    assert [tree.pending[i].entries for i in (1, 2, 3)] == [2, 2, 13]
-    assert tree.waiting == 17
-    monkeypatch.setattr(checker, "MAX_WAITING", 17)
+    assert [tree.pending[i].entries for i in (1, 2, 3)] == [2, 2, 3 + 10 + 4 * 4]
+    assert tree.waiting == 33
+    monkeypatch.setattr(checker, "MAX_WAITING", 33)
     split_three()
-    monkeypatch.setattr(checker, "MAX_WAITING", 16)
+    monkeypatch.setattr(checker, "MAX_WAITING", 32)
     with pytest.raises(
-        checker.Malformed, match=r"^split: .* more than 16 entries at nodes that wait"
+        checker.Malformed, match=r"^split: .* more than 32 entries at nodes that wait"
     ):
         split_three()
 
@@ -683,22 +731,24 @@ def test_rows_without_entries_cost_steps(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("key", ["case", "side"])
-def test_cases_and_sides_keep_what_they_say(key: str) -> None:
-    """An action that is not used leaves a list of the others; else there is one entry more."""
+def test_nodes_of_cases_and_sides_wait_with_all_they_know(key: str) -> None:
+    """One may outlive all others that share it: states, actions, the cases and sides so far."""
     document = next(x["document"] for x in CASES if x["sort"] == "safe, tv" and not x["refused"])
     problem = checker.Problem(document["problem"])
     omega = checker.Regularizer(problem, document["evidence"])
     tree = checker.CaseTree(omega, Fraction(0), "at least", Fraction(0))
     tree.kinds = [key, "dual", "dual", "dual"]
     allowed = tuple(tuple(pairs) for pairs in problem.pairs)
-    scope = checker.Scope(allowed, {}, {}, set(), bounds=7)
+    used, sides = frozenset(allowed[0][:1]), dict.fromkeys(allowed[-1][:1], 0)
+    scope = checker.Scope(allowed, {}, {}, set(), used, sides, bounds=7)
+    known = 7 + len(allowed) + sum(map(len, allowed)) + 1 + 1
     if key == "case":
         tree.case(0, scope, {"state": 0, "action": 1, "unused": 1, "used": 2}, key)
-        expected = [7 + len(allowed) + len(allowed[0]) - 1, 7 + 1]
+        expected = [known - 1, known + 1]
     else:
         body = {"state": 0, "action": 1, "below": 1, "at": 2, "above": 3}
         tree.side(0, scope, body, key)
-        expected = [7 + 1] * 3
+        expected = [known + 1] * 3
     assert [tree.pending[i + 1].entries for i in range(len(expected))] == expected
     assert tree.waiting == sum(expected)
 
