@@ -226,6 +226,12 @@ def long_row(digits: int) -> Json:
     return document
 
 
+def loose_row(digits: int) -> Json:
+    """The same with a bound that tightens nothing."""
+    bound = ("claim.set.rows.0.bound", str(10**digits))
+    return edited(lambda: long_row(1), bound)
+
+
 def long_integers(digits: int) -> Json:
     """A row whose coefficients are long, but have no denominators."""
     flow = [[0, a, str(10**digits + a)] for a in range(8)]
@@ -298,6 +304,7 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_potential, "Tree.hitting", LENGTH),
     (long_integers, "tighten", SQUARE),
     (long_row, "tighten", SQUARE),
+    (loose_row, "tighten", SQUARE),
     (high_flow, "Problem.balance", LENGTH),
     (long_gains, "CurveTree.box", SQUARE),
     (long_gains, "CurveTree.unraised", SQUARE),
@@ -437,13 +444,15 @@ def test_signs_on_a_box_cost_what_is_multiplied(
     assert 8 * Factor.used <= checker.effort(p, box, []) <= 200 * Factor.used + 1000
 
 
+@pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("operation", [checker.plus, checker.times])
 def test_polynomials_cost_their_terms_and_the_square_of_their_numbers(
-    operation: Callable[..., Any],
+    operation: Callable[..., Any], order: int
 ) -> None:
     def steps(terms: int, digits: int) -> int:
         work = checker.Work()
-        operation({(k,): Fraction(10**digits) for k in range(terms)}, {(0,): Fraction(1)}, work)
+        long = {(k,): Fraction(10**digits) for k in range(terms)}
+        operation(*[long, {(0,): Fraction(1)}][::order], work)
         return work.spent
 
     assert steps(20, 0) > 8 * steps(1, 0)
@@ -533,7 +542,7 @@ def test_cells_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "MAX_WAITING", 17)
     with pytest.raises(checker.Malformed, match=r"^evidence\.cells\[2\]: .* 17 ends of cells"):
         checker.check(document)
-    monkeypatch.setattr(checker, "MAX_WAITING", 18)  # one parameter; what else a cell needs is eight
+    monkeypatch.setattr(checker, "MAX_WAITING", 18)  # one parameter; a cell needs eight more
     with pytest.raises(checker.Rejected, match=r"claim\.safe"):
         checker.check(document)
 
