@@ -365,4 +365,5 @@ def test_cuts_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(checker.Malformed, match="more than 5 bounds of nodes that wait"):
         checker.check(branched())
     monkeypatch.setattr(checker, "MAX_WAITING", 6)  # two sides of a cut, three pairs
-    checker.check(branched())
+    with pytest.raises(checker.Malformed, match=r"^evidence\.tree.* more than 6 entries"):
+        checker.check(branched())  # the policies that come after the cuts take more
