@@ -349,41 +349,44 @@ def test_long_numbers_cost_more(
     assert long - short > growth * (middle - short), (short, middle, long)
 
 
-def long_rows(row: int, digits: int) -> Json:
-    """A discount is in each row; long numbers of the evidence and a reward are multiplied by it."""
-    discount, reward = Fraction(share(row)), share(digits, 1)
-    optimal = str(1 / (1 - discount))
-    nodes = [
-        {"split": {"state": 0, "children": [[1, [0]], [2, [*range(1, 8)]]]}},
-        {"hitting": [[0, "upper", ["1"], share(digits)]], "value": ["1"]},
-        {"circulation": {"kappa": "0", "flow": [[0, a, "0"] for a in range(8)]}},
-    ]
+def long_rows(row: int, number: str, node: Json) -> Json:
+    """A discount, which is in each row, a reward, and a node that multiplies by them."""
+    discount = Fraction(share(row))
+    returns = {"optimal": 1 / (1 - discount), "worst": -Fraction(number) / (1 - discount)}
     return edited(
-        lambda: many(8, {"kind": "safe", "regret": "1/2", "epsilon": "1"}, tree=nodes),
+        lambda: many(8, {"kind": "safe", "regret": "1/2", "epsilon": "1"}, tree=[node]),
         ("problem.discount", str(discount)),
-        ("problem.reward.0.2", reward),
-        ("evidence.returns.optimal", [optimal]),
+        ("problem.reward.0.2", f"-{number}"),
+        ("evidence.returns", {key: [str(x)] for key, x in returns.items()}),
     )
 
 
-@pytest.mark.parametrize("where", ["Tree.value", "Tree.hitting"])
+@pytest.mark.parametrize(
+    ("where", "whole"), [("Tree.value", False), ("Tree.value", True), ("Tree.hitting", True)]
+)
 def test_long_rows_are_multiplied_by_long_numbers(
-    where: str, monkeypatch: pytest.MonkeyPatch
+    where: str, whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which costs the product of their lengths, at each pair."""
-    steps = {
-        lengths: spent(long_rows(*lengths), where, monkeypatch)
-        for lengths in product((3, 3_000), repeat=2)
-    }
-    apart = steps[3, 3_000] + steps[3_000, 3]
-    assert steps[3_000, 3_000] - apart >= 8 * checker.crossed(10**3_000, 10**3_000)
+    """Which costs the product of their lengths, at each pair; and so do two of the numbers."""
+    due = 8 * checker.crossed(10**1_500, 10**1_500)
+
+    def steps(row: int, digits: int) -> int:
+        number = str(10**digits) if whole else share(digits)
+        node = {"hitting": [[0, "upper", [number], number]], "value": ["1"]}
+        node = {"value": [number]} if where == "Tree.value" else node
+        return spent(long_rows(row, number, node), where, monkeypatch)
+
+    assert steps(3, 1_500) >= due
+    assert steps(1_500, 1_500) - steps(3, 1_500) - steps(1_500, 3) >= due
 
 
 def test_the_entries_of_long_rows_cost_more_in_a_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside what it costs to divide their common denominator by each of theirs."""
     scale = 10**3_000
     entries, rows = 8 * checker.blocks(scale) ** 2, 8 * checker.crossed(scale, scale)
-    assert spent(long_rows(3_000, 3), "Problem.balance", monkeypatch) >= entries + rows
+    leaf = {"circulation": {"kappa": "0", "flow": [[0, a, "0"] for a in range(8)]}}
+    document = long_rows(3_000, "1", leaf)
+    assert spent(document, "Problem.balance", monkeypatch) >= entries + rows
 
 
 def test_a_flow_costs_what_it_enters(monkeypatch: pytest.MonkeyPatch) -> None:
