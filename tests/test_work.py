@@ -273,7 +273,8 @@ def long_end(digits: int) -> Json:
     return edited(lambda: document, (path, str(end)))
 
 
-# What is built, and where its steps are counted: with the length, its square or its cube.
+# What is built, and where its steps are counted: with the length, its square or more than its cube.
+# A penalty multiplies all steps by the square of the longest number already.
 LENGTH, SQUARE, CUBE = 1.5, 2.5, 4.5
 LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (unlikely, "Problem.mean", SQUARE),
@@ -306,9 +307,9 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_row, "tighten", SQUARE),
     (loose_row, "tighten", SQUARE),
     (high_flow, "Problem.balance", LENGTH),
-    (long_gains, "CurveTree.box", SQUARE),
-    (long_gains, "CurveTree.unraised", SQUARE),
-    (long_end, "CurveTree.box", SQUARE),
+    (long_gains, "CurveTree.box", CUBE),
+    (long_gains, "CurveTree.unraised", CUBE),
+    (long_end, "CurveTree.box", CUBE),
 ]
 
 
