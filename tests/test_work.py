@@ -263,14 +263,30 @@ def long_gains(digits: int) -> Json:
     return edited(lambda: document, step)
 
 
-def long_end(digits: int) -> Json:
-    """How far a box of a KL curve goes."""
+def lengthened(digits: int, *keys: str | int) -> Json:
+    """A number of the first piece of a KL curve that has a raise, moved by next to nothing."""
     document = documents()["None"]
     pieces = enumerate(document["evidence"]["curves"][0]["pieces"])
-    k, piece = next((k, x) for k, x in pieces if x["raises"] and x["raises"][0]["ends"])
-    end = Fraction(piece["raises"][0]["ends"][0]) + Fraction(share(digits))
-    path = f"evidence.curves.0.pieces.{k}.raises.0.ends.0"
-    return edited(lambda: document, (path, str(end)))
+    k, place = next((k, x) for k, x in pieces if x["raises"] and x["raises"][0]["ends"])
+    for key in keys:
+        place = place[key]
+    path = ".".join(map(str, ("evidence.curves.0.pieces", k, *keys)))
+    return edited(lambda: document, (path, str(Fraction(place) + Fraction(share(digits)))))
+
+
+def long_end(digits: int) -> Json:
+    """How far a box of a KL curve goes."""
+    return lengthened(digits, "raises", 0, "ends", 0)
+
+
+def long_raise(digits: int) -> Json:
+    """The price of a box."""
+    return lengthened(digits, "raises", 0, "prices", 0)
+
+
+def long_piece(digits: int) -> Json:
+    """The price where nothing is raised."""
+    return lengthened(digits, "price")
 
 
 # What is built, and where its steps are counted: with the length, its square or more than its cube.
@@ -310,6 +326,8 @@ LONGER: list[tuple[Callable[[int], Json], str, float]] = [
     (long_gains, "CurveTree.box", CUBE),
     (long_gains, "CurveTree.unraised", CUBE),
     (long_end, "CurveTree.box", CUBE),
+    (long_raise, "CurveTree.box", CUBE),
+    (long_piece, "CurveTree.unraised", CUBE),
 ]
 
 
