@@ -54,7 +54,7 @@ with atheris.instrument_imports(include=["symsafe", "second_checker"]):
     from symsafe.importers.networkx import from_networkx
     from symsafe.importers.sources import read_source
     from symsafe.model import dumps_problem
-    from symsafe.model.arrays import load_arrays
+    from symsafe.model.files import load_any
 
 from mutants import mutant
 
@@ -198,8 +198,8 @@ def bandit(data: bytes) -> None:
     path = FOLDER / "fuzz.json"
     path.write_bytes(data)
     try:
-        found = load_arrays(path)
-        if found is None or len(found.reward) > 100:
+        found = load_any(path)
+        if isinstance(found, SafetyProblem) or len(found.reward) > 100:
             return
         asked = found.problem()
         written = dumps_problem(asked)

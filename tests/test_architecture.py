@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import pkgutil
 import re
 import subprocess
@@ -147,3 +148,16 @@ def test_nothing_evaluates_text(word: str) -> None:
     pattern = re.compile(rf"(?<![\w.]){word}\s*\(|import {word}\b")
     offenders = [str(p) for p in PACKAGE.rglob("*.py") if pattern.search(p.read_text())]
     assert offenders == []
+
+
+def test_campaigns_import_what_there_is() -> None:
+    """Not all of them can run everywhere: the fuzzing needs a package of its own."""
+    taken = set[str]()
+    for path in (Path(__file__).parent.parent / "benchmarks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("symsafe"):
+                module = importlib.import_module(node.module or "")
+                for name in node.names:
+                    assert hasattr(module, name.name), f"{path.name}: {node.module}.{name.name}"
+                    taken.add(path.stem)
+    assert {"fuzz", "mutation", "mutants", "reproduce"} - taken == {"reproduce"}  # by its command
