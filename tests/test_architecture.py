@@ -160,4 +160,4 @@ def test_campaigns_import_what_there_is() -> None:
                 for name in node.names:
                     assert hasattr(module, name.name), f"{path.name}: {node.module}.{name.name}"
                     taken.add(path.stem)
-    assert {"fuzz", "mutation", "mutants", "reproduce"} - taken == {"reproduce"}  # by its command
+    assert {"fuzz", "mutants", "mutation"} <= taken
