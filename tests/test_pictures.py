@@ -65,7 +65,7 @@ def test_the_picture_of_an_mdp_has_every_state_and_action() -> None:
 
 def test_every_small_instance_can_be_drawn() -> None:
     """Loops, ends, unreachable states, zeros in D, single actions."""
-    for seed in range(15):
+    for seed in range(25):
         asked = to_problem(random_instance(seed))
         found = certificate(asked)
         for ax in (plot_mdp(asked, certificate=found), plot_mdp(asked), plot_rewards(found)):

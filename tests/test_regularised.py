@@ -86,10 +86,10 @@ def regularised(seed: int, kind: str) -> tuple[SafetyProblem, Instance, OraclePe
     return replace(problem, regularizer=penalty), instance, other
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(5))
 @pytest.mark.parametrize("kind", EXACT)
 def test_radius_equals_brute_force_over_supports(kind: str, block: int) -> None:
-    """On 48 random problems of each kind, in floating point."""
+    """On 60 random problems of each kind, in floating point."""
     for seed in range(12 * block, 12 * (block + 1)):
         problem, instance, penalty = regularised(seed, kind)
         verdict = radius(problem)

@@ -129,19 +129,19 @@ def test_the_largest_packing_equals_enumeration(block: int) -> None:
         ), seed
 
 
-@pytest.mark.parametrize(("good", "count", "exact"), [(1, 39, True), (4, 39, False)])
+@pytest.mark.parametrize(("good", "count", "exact"), [(1, 59, True), (4, 59, False)])
 def test_a_greedy_packing_says_whether_it_is_the_largest(
     good: int, count: int, exact: bool
 ) -> None:
-    """40 actions in each of four states are too many policies to enumerate.
+    """60 actions in each of four states are too many policies to enumerate.
 
-    With one good action the other 39 of its state are used up. With a good action in each state
-    there would be 40 policies, each with at most one of them.
+    With one good action the other 59 of its state are used up. With a good action in each state
+    there would be 60 policies, each with at most one of them.
     """
-    rewards = {f"s{i}": {f"a{j}": int(j == i < good) for j in range(40)} for i in range(4)}
+    rewards = {f"s{i}": {f"a{j}": int(j == i < good) for j in range(60)} for i in range(4)}
     mdp = MDP.bandit(rewards)
     level = "3/4" if good == 4 else 1
-    problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), regret=level, epsilon="1/39")
+    problem = SafetyProblem(mdp, DataDistribution.uniform(mdp), regret=level, epsilon="1/59")
     policies, most = disjoint_bad_policies(Question.of(problem))
     assert (len(policies), most) == (count, exact)
     assert corollary_3_4.verify(problem).holds
